@@ -1,0 +1,36 @@
+"""workbench: write a loss as a Numba CUDA kernel, run it anywhere, prove its gradient.
+
+The public names are imported on first use, so that ``import workbench`` costs little more than ``import torch``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+from workbench.errors import CompileError, LaunchError
+from workbench.executors import Executor, best_device, executor
+from workbench.launch import blocks, launch
+
+_LAZY = {
+    "audit": "workbench.gradients.audit",
+    "GradientAudit": "workbench.gradients.audit",
+    "losses": None,
+    "plot": None,
+}
+
+__all__ = ["CompileError", "Executor", "LaunchError", "best_device", "blocks", "executor", "launch", *_LAZY]
+
+# Numba advises against small grids each time that one is configured; here they are launched on purpose, and
+# mostly on machines without the GPU that the advice is about.
+warnings.filterwarnings("ignore", message="Grid size .* will likely result in GPU under-utilization")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    home = _LAZY[name]
+    if home is None:
+        return importlib.import_module(f"workbench.{name}")
+    return getattr(importlib.import_module(home), name)

@@ -1,0 +1,86 @@
+"""Emit a kernel for the CPU: readable Python text, which Numba compiles and a person can read.
+
+For a kernel ``k`` with parameters ``x, y`` the text is two functions: what one thread does, and a loop over the
+threads of blocks ``first`` to ``last``. Numba's compiler puts the one into the other and vectorises the loop:
+
+    def k(threadIdx__x, blockIdx__x, x, y):
+        i = blockIdx__x * 256 + threadIdx__x
+        if i < x.size:
+            y[i] = x[i] * x[i]
+
+    def run(first, last, gridDim__x, gridDim__y, gridDim__z, x, y):
+        for block in range(first, last):
+            ...
+            for threadIdx__x in range(256):
+                k(threadIdx__x, blockIdx__x, x, y)
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from workbench.executors.cpu.read import Thread
+from workbench.numba_cuda import Dimensions
+
+
+@dataclass
+class Text:
+    """Lines of emitted source, and for each the line of the kernel that it came from (None if from none)."""
+
+    lines: list[str] = field(default_factory=list)
+    origins: list[int | None] = field(default_factory=list)
+
+    def add(self, indent: int, line: str, origin: int | None = None) -> None:
+        self.lines.append("    " * indent + line)
+        self.origins.append(origin)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+
+def emit_thread(thread: Thread) -> Text:
+    """The function of one thread: its indices first, then the kernel's own parameters."""
+    text = Text()
+    first_default = len(thread.parameters) - len(thread.defaults)
+    parameters = [
+        name if i < first_default else f"{name}={ast.unparse(thread.defaults[i - first_default])}"
+        for i, name in enumerate(thread.parameters)
+    ]
+    text.add(0, f"def {thread.name}({', '.join([*thread.indices, *parameters])}):")
+    _emit_statements(text, 1, thread.body or [ast.Pass()])
+    return text
+
+
+def emit_run(thread: Thread, block: Dimensions, arguments: int) -> Text:
+    """The loop over blocks ``first`` to ``last`` (of the grid counted through, x fastest) and over their threads."""
+    given = thread.parameters[:arguments]
+    text = Text()
+    text.add(0, f"def run({', '.join(['first', 'last', 'gridDim__x', 'gridDim__y', 'gridDim__z', *given])}):")
+    text.add(1, "for block in range(first, last):")
+    text.add(2, "blockIdx__x = block % gridDim__x")
+    text.add(2, "blockIdx__y = block // gridDim__x % gridDim__y")
+    text.add(2, "blockIdx__z = block // (gridDim__x * gridDim__y)")
+    for axis in "xyz":
+        # an index that is known to be non-negative needs none of Python's wrap-around, and vectorises
+        text.add(2, f"assume(blockIdx__{axis} >= 0)")
+        text.add(2, f"assume(blockIdx__{axis} < 2147483648)")
+    for depth, (axis, size) in enumerate(zip("zyx", reversed(block), strict=True), start=2):
+        text.add(depth, f"for threadIdx__{axis} in range({size}):")
+    text.add(5, f"thread({', '.join([*thread.indices, *given])})")
+    return text
+
+
+def _emit_statements(text: Text, indent: int, statements: list[ast.stmt]) -> None:
+    for statement in statements:
+        origin = getattr(statement, "lineno", None)
+        if isinstance(statement, (ast.If, ast.For, ast.While)):
+            head = ast.unparse(type(statement)(**{**vars(statement), "body": [], "orelse": []}))
+            text.add(indent, head.splitlines()[0], origin)
+            _emit_statements(text, indent + 1, statement.body)
+            if statement.orelse:
+                text.add(indent, "else:", origin)
+                _emit_statements(text, indent + 1, statement.orelse)
+        else:
+            for line in ast.unparse(statement).splitlines():
+                text.add(indent, line, origin)

@@ -1,0 +1,101 @@
+"""Arithmetic where CUDA's meaning differs from the one that Numba gives the same Python on a CPU.
+
+- ``min`` and ``max`` of floats ignore a NaN operand (CUDA Math API, fmin and fmax), where Python's propagate it;
+- ``math.floor``, ``ceil`` and ``trunc`` of a float are floats, where Numba's CPU target returns integers;
+- a float raised to an integer power keeps its type, and ``0.0 ** -1`` is infinite, where the CPU target raises.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, overload
+
+OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
+
+
+def _ignoring_nan(name: str) -> Any:
+    @intrinsic
+    def pick(typing_context, a, b):
+        both = typing_context.unify_types(a, b)
+
+        def generate(context, builder, signature, arguments):
+            a, b = (
+                context.cast(builder, v, t, both) for v, t in zip(arguments, signature.args, strict=True)
+            )
+            function = builder.module.declare_intrinsic(name, [a.type], ir.FunctionType(a.type, [a.type] * 2))
+            return builder.call(function, [a, b])
+
+        return both(a, b), generate
+
+    return pick
+
+
+_float_minimum = _ignoring_nan("llvm.minnum")
+_float_maximum = _ignoring_nan("llvm.maxnum")
+
+
+def minimum(*values):
+    """CUDA's ``min``."""
+
+
+def maximum(*values):
+    """CUDA's ``max``."""
+
+
+def _of_numbers(stub: Any, floats: Any, builtin: Any) -> None:
+    @overload(stub, jit_options=OPTIONS)
+    def two(a, b):
+        if isinstance(a, types.Float) or isinstance(b, types.Float):
+            return lambda a, b: floats(a, b)
+        return lambda a, b: builtin(a, b)
+
+    @overload(stub, jit_options=OPTIONS)
+    def three(a, b, c):
+        return lambda a, b, c: stub(stub(a, b), c)
+
+    @overload(stub, jit_options=OPTIONS)
+    def four(a, b, c, d):
+        return lambda a, b, c, d: stub(stub(a, b), stub(c, d))
+
+
+_of_numbers(minimum, _float_minimum, min)
+_of_numbers(maximum, _float_maximum, max)
+
+
+def power(base, exponent):
+    """CUDA's ``**``."""
+
+
+@overload(power, jit_options=OPTIONS)
+def _power(base, exponent):
+    if not (isinstance(base, types.Float) and isinstance(exponent, types.Integer)):
+        return lambda base, exponent: base**exponent
+    one = np.float32(1) if base == types.float32 else np.float64(1)
+
+    def by_squaring(base, exponent):
+        result, square, remaining = one, base, abs(exponent)
+        while remaining:
+            if remaining & 1:
+                result = result * square
+            square = square * square
+            remaining >>= 1
+        return one / result if exponent < 0 else result
+
+    return by_squaring
+
+
+MEANINGS = {
+    builtins.min: minimum,
+    builtins.max: maximum,
+    math.floor: np.floor,
+    math.ceil: np.ceil,
+    math.trunc: np.trunc,
+    math.fmod: np.fmod,
+}
+"""What the executor calls in the place of what the kernel names."""

@@ -1,0 +1,184 @@
+"""launch: check the call, choose the executor, run the kernel on the memory of torch tensors.
+
+The launch is the only place that knows where a kernel runs. Tensors on a GPU launch it there; tensors on the CPU run
+it through the CPU executor, or through Numba's simulator where that is switched on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from workbench import numba_cuda
+from workbench.errors import LaunchError
+from workbench.executors import executor
+from workbench.kernel import Kernel, describe
+from workbench.numba_cuda import Configuration
+from workbench.tensors import overlaps_itself, refusal
+
+# Limits of every GPU that CUDA 13 supports (CUDA C++ Programming Guide, technical specifications).
+MAX_THREADS = 1024
+MAX_BLOCK = (1024, 1024, 64)
+MAX_GRID = (2**31 - 1, 65535, 65535)
+
+
+def launch(configured: Any, *arguments: Any) -> None:
+    """Run ``kernel[grid, block]`` on torch tensors and scalars.
+
+    ``configured`` is a ``cuda.jit`` kernel with Numba's own launch syntax: ``kernel[grid, block]`` or
+    ``kernel[grid, block, 0, shared_bytes]``. ``arguments`` are the kernel's, in order: torch tensors, NumPy arrays
+    (on the CPU), and Python or NumPy scalars.
+
+    Updates: whatever the kernel writes. The kernel sees each tensor's memory with the strides that it has; nothing is
+    copied, cast or moved, and autograd sees nothing of it. On a GPU the kernel is queued on torch's current stream
+    and not waited for.
+
+    Raises LaunchError, before anything runs, for a call that cannot be right, and its subclass CompileError for a
+    kernel that does not compile.
+    """
+    configuration = _configuration(configured)
+    kernel = describe(configuration.kernel)
+    _check_dimensions(kernel, "grid", configuration.grid, MAX_GRID)
+    _check_dimensions(kernel, "block", configuration.block, MAX_BLOCK)
+    threads = math.prod(configuration.block)
+    if threads > MAX_THREADS:
+        raise LaunchError(
+            f"{kernel.name}: a block of {_product(configuration.block)} = {threads:,} threads; CUDA allows "
+            f"{MAX_THREADS:,}; use a smaller block and more blocks, such as blocks(n, 256), 256"
+        )
+    _check_count(kernel, arguments)
+    device = _common_device(kernel, arguments)
+    written = []
+    for name, argument in zip(kernel.parameters, arguments, strict=False):
+        _check_argument(kernel, name, argument)
+        if name in kernel.written:
+            _check_output(kernel, name, argument)
+            written.append(argument)
+    executor(device).launch(configuration, arguments)
+    for argument in written:
+        # so that autograd notices when a tensor saved for backward is written later
+        if isinstance(argument, torch.Tensor) and not argument.is_inference():
+            torch.autograd.graph.increment_version(argument)
+
+
+def blocks(n: int, block: int = 256) -> int:
+    """The number of blocks of ``block`` threads that cover ``n`` elements: ``n / block`` rounded up, at least one.
+
+    At least one, so that an empty tensor launches too: every thread's ``if i < n`` then says no.
+    Raises LaunchError for a negative ``n`` or a block that is not positive.
+    """
+    if n < 0 or block < 1:
+        raise LaunchError(f"blocks(n={n}, block={block}): n must be at least 0 and block at least 1")
+    return max(1, -(-n // block))
+
+
+def _configuration(configured: Any) -> Configuration:
+    found = numba_cuda.configuration(configured)
+    if found is None and numba_cuda.is_kernel(configured):
+        name = numba_cuda.python_function(configured).__name__
+        raise LaunchError(f"{name} has no grid and block; write launch({name}[grid, block], ...)")
+    if found is None:
+        shown = getattr(configured, "__name__", None) or repr(configured)
+        raise LaunchError(
+            f"{shown} is a {type(configured).__name__}, not a configured cuda.jit kernel; decorate the kernel with "
+            "@cuda.jit and write launch(kernel[grid, block], ...)"
+        )
+    if numba_cuda.is_device_function(found.kernel):
+        name = numba_cuda.python_function(found.kernel).__name__
+        raise LaunchError(
+            f"{name} is a device function, which only a kernel can call; decorate it with @cuda.jit to launch it"
+        )
+    return found
+
+
+def _product(dimensions: Sequence[int]) -> str:
+    last = max((i for i, size in enumerate(dimensions) if size != 1), default=0)
+    return " x ".join(f"{size:,}" for size in dimensions[: last + 1])
+
+
+def _check_dimensions(kernel: Kernel, what: str, dimensions: Sequence[int], limits: Sequence[int]) -> None:
+    for axis, size, limit in zip("xyz", dimensions, limits, strict=True):
+        if size < 1:
+            raise LaunchError(
+                f"{kernel.name}: the {what} is {_product(dimensions)}, so no thread would run; every dimension must be "
+                "at least 1 (blocks(n) gives at least one block, also for an empty tensor)"
+            )
+        if size > limit:
+            advice = (
+                "put the long dimension in x, or let each thread stride over several elements"
+                if what == "grid"
+                else "use a smaller block and more blocks, such as blocks(n, 256), 256"
+            )
+            raise LaunchError(
+                f"{kernel.name}: the {what} has {size:,} along {axis}; CUDA allows {limit:,}; {advice}"
+            )
+
+
+def _check_count(kernel: Kernel, arguments: Sequence[Any]) -> None:
+    if not kernel.required <= len(arguments) <= len(kernel.parameters):
+        raise LaunchError(
+            f"{kernel.name} takes {len(kernel.parameters)} argument{'s' * (len(kernel.parameters) != 1)} "
+            f"({', '.join(kernel.parameters)}), and got {len(arguments)}"
+        )
+
+
+def _common_device(kernel: Kernel, arguments: Sequence[Any]) -> torch.device:
+    """The one device of all array arguments; the CPU for a kernel of scalars only."""
+    first_name, device = None, torch.device("cpu")
+    for name, argument in zip(kernel.parameters, arguments, strict=False):
+        if isinstance(argument, torch.Tensor):
+            here = argument.device
+        elif isinstance(argument, np.ndarray):
+            here = torch.device("cpu")
+        else:
+            continue
+        if first_name is None:
+            first_name, device = name, here
+        elif here != device:
+            what = "a NumPy array, so on cpu" if isinstance(argument, np.ndarray) else f"on {here}"
+            raise LaunchError(
+                f"{kernel.name}: {first_name!r} is on {device} and {name!r} is {what}; a kernel runs on one device: "
+                f"move one of them with .to({str(device)!r}) or .to({str(here)!r})"
+            )
+    return device
+
+
+def _check_argument(kernel: Kernel, name: str, argument: Any) -> None:
+    if isinstance(argument, torch.Tensor):
+        why = refusal(argument)
+        if why:
+            raise LaunchError(f"{kernel.name}: {name!r} {why}")
+    elif isinstance(argument, int):
+        if not -(2**63) <= argument < 2**63:
+            raise LaunchError(f"{kernel.name}: {name!r} is {argument}, which does not fit in int64")
+    elif not isinstance(argument, (float, complex, np.ndarray, np.generic)):
+        raise LaunchError(
+            f"{kernel.name}: {name!r} is a {type(argument).__name__}; a kernel takes torch tensors and scalars "
+            "(make a tensor of it with torch.tensor)"
+        )
+
+
+def _check_output(kernel: Kernel, name: str, argument: Any) -> None:
+    if not isinstance(argument, (torch.Tensor, np.ndarray)):
+        raise LaunchError(
+            f"{kernel.name} writes {name!r}, and got the {type(argument).__name__} {argument!r} for it; pass a tensor "
+            "for the kernel to write into"
+        )
+    if overlaps_itself(argument):
+        strides = argument.strides if isinstance(argument, np.ndarray) else argument.stride()
+        raise LaunchError(
+            f"{kernel.name} writes {name!r}, whose elements share memory (shape {tuple(argument.shape)}, strides "
+            f"{tuple(strides)}, as after expand); pass a tensor of its own memory, such as torch.empty(shape)"
+        )
+    if isinstance(argument, np.ndarray):
+        if not argument.flags.writeable:
+            raise LaunchError(f"{kernel.name} writes {name!r}, which is a read-only NumPy array; pass a copy")
+    elif argument.requires_grad and torch.is_grad_enabled():
+        raise LaunchError(
+            f"{kernel.name} writes {name!r}, which requires grad, and autograd would not see the write; write into a "
+            "fresh tensor inside an autograd.Function, or launch under torch.no_grad()"
+        )

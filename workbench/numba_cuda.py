@@ -1,0 +1,112 @@
+"""The seam to Numba: the only file that touches internals of numba-cuda.
+
+Everything here works without a GPU and without a driver. Numba itself is imported inside the functions, so that
+importing workbench does not pay for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Dimensions = tuple[int, int, int]
+
+
+class Configuration(NamedTuple):
+    """What ``kernel[grid, block]`` holds."""
+
+    kernel: Any
+    grid: Dimensions
+    block: Dimensions
+    stream: Any
+    shared_bytes: int
+
+
+def simulated() -> bool:
+    """Whether this process runs Numba's simulator (``NUMBA_ENABLE_CUDASIM=1`` before Python started)."""
+    from numba.core import config
+
+    return bool(config.ENABLE_CUDASIM)
+
+
+def configuration(configured: Any) -> Configuration | None:
+    """The parts of ``kernel[grid, block]``, or None if the object is something else."""
+    kind = type(configured).__name__
+    if kind == "_LaunchConfiguration":
+        return Configuration(
+            configured.dispatcher, configured.griddim, configured.blockdim, configured.stream, configured.sharedmem
+        )
+    if kind == "FakeCUDAKernel" and configured.grid_dim is not None:
+        return Configuration(
+            configured, configured.grid_dim, configured.block_dim, configured.stream, configured.dynshared_size
+        )
+    return None
+
+
+def is_kernel(thing: Any) -> bool:
+    """Whether the object came out of ``cuda.jit``, configured for a launch or not, device function or not."""
+    return type(thing).__name__ in ("CUDADispatcher", "FakeCUDAKernel")
+
+
+def is_device_function(kernel: Any) -> bool:
+    """Whether ``cuda.jit(device=True)`` made it."""
+    if hasattr(kernel, "targetoptions"):
+        return bool(kernel.targetoptions.get("device"))
+    return bool(kernel._device)
+
+
+def python_function(kernel: Any) -> Callable:
+    """The function that was decorated with ``cuda.jit``."""
+    return kernel.py_func if hasattr(kernel, "py_func") else kernel.fn
+
+
+def fastmath(kernel: Any) -> bool:
+    """Whether the kernel was declared with ``fastmath=True``."""
+    return bool(getattr(kernel, "targetoptions", {}).get("fastmath"))
+
+
+@functools.cache
+def operations() -> dict[int, str]:
+    """Every CUDA operation that a kernel can name, from its identity to its dotted name below ``numba.cuda``."""
+    from numba import cuda
+
+    found: dict[int, str] = {}
+    for name in _OPERATIONS.split():
+        value: Any = cuda
+        for part in name.split("."):
+            value = getattr(value, part, None)
+        if value is not None:
+            found[id(value)] = name
+    return found
+
+
+_OPERATIONS = """
+    threadIdx blockIdx blockDim gridDim laneid warpsize grid gridsize
+    syncthreads syncthreads_count syncthreads_and syncthreads_or syncwarp
+    threadfence threadfence_block threadfence_system
+    shfl_sync shfl_up_sync shfl_down_sync shfl_xor_sync
+    any_sync all_sync eq_sync ballot_sync match_any_sync match_all_sync activemask lanemask_lt
+    shared.array local.array const.array_like
+    atomic.add atomic.sub atomic.max atomic.min atomic.nanmax atomic.nanmin atomic.and_ atomic.or_ atomic.xor
+    atomic.inc atomic.dec atomic.exch atomic.cas atomic.compare_and_swap
+    popc brev clz ffs fma cbrt selp nanosleep
+"""
+
+
+def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
+    """The positions (file, line) that a Numba compilation error names, innermost first, and its cause in a sentence.
+
+    Numba nests its errors with the innermost first, so the first line that says something is the cause.
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    positions = [(file, int(line)) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text)]
+    said = [line.strip() for line in text.splitlines()]
+    said = [line for line in said if line and not line.startswith(("Failed in ", "Internal error at", "- Resolution"))]
+    sentence = said[0] if said else type(error).__name__
+    for line in said[1:]:
+        if line.startswith(">>> "):
+            sentence = f"{sentence} {line[4:]}"
+            break
+    return positions, sentence

@@ -30,6 +30,9 @@ COVERED = (
 )  # fmt: skip
 """The statements of Numba's CUDA dialect."""
 
+NOT_COVERED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set)
+"""Expressions that need memory that a CUDA thread does not have."""
+
 
 @dataclass
 class Thread:
@@ -91,7 +94,7 @@ class _Resolver(ast.NodeTransformer):
         self.operations = numba_cuda.operations()
 
     def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.stmt) and not isinstance(node, COVERED):
+        if isinstance(node, NOT_COVERED) or (isinstance(node, ast.stmt) and not isinstance(node, COVERED)):
             code = ast.unparse(node).splitlines()[0]
             raise SourceError(f"line {node.lineno}: `{code}` is not something that a CUDA kernel can do")
         return super().visit(node)

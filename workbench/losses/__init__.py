@@ -1,0 +1,65 @@
+"""Losses whose value and gradient are kernels, each beside a reference in plain torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from workbench.losses import references
+from workbench.losses.cross_entropy import CrossEntropy, cross_entropy
+from workbench.losses.squared_error import SquaredError, squared_error
+
+__all__ = ["ALL", "CrossEntropy", "Loss", "SquaredError", "cross_entropy", "squared_error"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss with what the tools need to try it: its reference and a maker of example inputs.
+
+    ``example(device)`` returns inputs of a realistic size, float32, from a fixed seed, the differentiable ones
+    requiring grad.
+    """
+
+    name: str
+    summary: str
+    function: Callable[..., torch.Tensor]
+    reference: Callable[..., torch.Tensor]
+    example: Callable[[torch.device], tuple[torch.Tensor, ...]]
+
+
+def _squared_error_example(device: torch.device) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 4096, generator=generator)
+    return x.to(device).requires_grad_(), y.to(device).requires_grad_()
+
+
+def _cross_entropy_example(device: torch.device) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(512, 10, generator=generator)
+    target = torch.randint(10, (512,), generator=generator)
+    weight = torch.rand(10, generator=generator) + 0.5
+    return logits.to(device).requires_grad_(), target.to(device), weight.to(device)
+
+
+ALL = {
+    loss.name: loss
+    for loss in (
+        Loss(
+            "squared_error",
+            "(x - y)², element by element",
+            squared_error,
+            references.squared_error,
+            _squared_error_example,
+        ),
+        Loss(
+            "cross_entropy",
+            "softmax cross entropy over class logits, with class weights",
+            cross_entropy,
+            references.cross_entropy,
+            _cross_entropy_example,
+        ),
+    )
+}
+"""Every loss, by the name that the command line knows it by."""

@@ -113,9 +113,7 @@ def _check_dimensions(kernel: Kernel, what: str, dimensions: Sequence[int], limi
                 if what == "grid"
                 else "use a smaller block and more blocks, such as blocks(n, 256), 256"
             )
-            raise LaunchError(
-                f"{kernel.name}: the {what} has {size:,} along {axis}; CUDA allows {limit:,}; {advice}"
-            )
+            raise LaunchError(f"{kernel.name}: the {what} has {size:,} along {axis}; CUDA allows {limit:,}; {advice}")
 
 
 def _check_count(kernel: Kernel, arguments: Sequence[Any]) -> None:

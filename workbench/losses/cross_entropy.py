@@ -76,9 +76,7 @@ class CrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         loss, normalizer = logits.new_empty(2, logits.shape[0])
         launch(cross_entropy_kernel[blocks(loss.numel(), BLOCK), BLOCK], logits, target, weight, loss, normalizer)
         return loss, normalizer
@@ -117,7 +115,9 @@ def cross_entropy(
     check_reduction(reduction)
     check_floating("logits", logits)
     if logits.dim() != 2 or logits.shape[1] == 0:
-        raise ValueError(f"logits has shape {tuple(logits.shape)}; this loss takes [n, classes] with at least one class")
+        raise ValueError(
+            f"logits has shape {tuple(logits.shape)}; this loss takes [n, classes] with at least one class"
+        )
     n, classes = logits.shape
     if target.shape != (n,) or target.dtype != torch.int64 or target.device != logits.device:
         raise ValueError(

@@ -105,9 +105,7 @@ def _assume(typing_context, condition):
     """Tell the optimiser that a condition holds."""
 
     def generate(context, builder, signature, arguments):
-        function = builder.module.declare_intrinsic(
-            "llvm.assume", [], ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
-        )
+        function = builder.module.declare_intrinsic("llvm.assume", [], ir.FunctionType(ir.VoidType(), [ir.IntType(1)]))
         builder.call(function, [arguments[0]])
         return context.get_dummy_value()
 

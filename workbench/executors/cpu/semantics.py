@@ -25,9 +25,7 @@ def _ignoring_nan(name: str) -> Any:
         both = typing_context.unify_types(a, b)
 
         def generate(context, builder, signature, arguments):
-            a, b = (
-                context.cast(builder, v, t, both) for v, t in zip(arguments, signature.args, strict=True)
-            )
+            a, b = (context.cast(builder, v, t, both) for v, t in zip(arguments, signature.args, strict=True))
             function = builder.module.declare_intrinsic(name, [a.type], ir.FunctionType(a.type, [a.type] * 2))
             return builder.call(function, [a, b])
 

@@ -1,0 +1,80 @@
+"""How far two tensors are apart, and what kind of mistake would put them there."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+
+def ulps(got: torch.Tensor, truth: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The error of each element in units of ``dtype``'s machine epsilon, in float64.
+
+    The unit is relative to the element, or to the root mean square of the whole tensor where that is larger: an element
+    that cancels to nearly nothing is allowed the rounding of what it was made from. NaN becomes infinity; so does an
+    infinity where the truth is finite.
+    """
+    got, truth = got.detach().double(), truth.detach().double()
+    if truth.numel() == 0:
+        return torch.zeros_like(truth)
+    typical = truth.nan_to_num(0.0, 0.0, 0.0).square().mean().sqrt()
+    unit = torch.finfo(dtype).eps * torch.maximum(truth.abs(), typical).clamp_min(torch.finfo(dtype).tiny)
+    error = (got - truth).abs() / unit
+    error[(got == truth) | (got.isnan() & truth.isnan())] = 0.0
+    return error.nan_to_num(math.inf, math.inf)
+
+
+def diagnose(
+    got: torch.Tensor, truth: torch.Tensor, wrong: torch.Tensor, counts: dict[str, int], unscaled: torch.Tensor | None
+) -> str:
+    """A sentence on what is wrong with ``got``, where ``wrong`` marks its wrong elements.
+
+    ``counts`` names the numbers of elements that a reduction may have divided by. ``unscaled`` is the true gradient
+    for an upstream gradient of ones, if ``got`` is a gradient.
+    """
+    got, truth = got.detach().double(), truth.detach().double()
+    where = tuple(int(k) for k in wrong.nonzero()[0])
+    at = f"at {list(where)} it is {float(got[where]):.6g} and should be {float(truth[where]):.6g}"
+    how_many = f"{int(wrong.sum()):,} of {wrong.numel():,} elements are wrong; {at}"
+    if wrong.numel() == 1:
+        how_many = at
+    missing = int((got.isnan() & ~truth.isnan()).sum())
+    if missing:
+        return f"NaN in {missing:,} of {got.numel():,} elements: an element that no thread wrote, 0/0, or inf - inf"
+    if unscaled is not None and bool((ulps(got, unscaled, torch.float32) < 16).all()):
+        return f"the upstream gradient is ignored: multiply by it ({how_many})"
+    ratio = _common_ratio(got, truth)
+    if ratio is None:
+        return how_many
+    return f"{_meaning(ratio, counts)} ({how_many})"
+
+
+def _common_ratio(got: torch.Tensor, truth: torch.Tensor) -> float | None:
+    """The one number that got / truth is everywhere, if there is one."""
+    clear = truth.abs() > 1e-3 * truth.abs().max()
+    if not clear.any():
+        return None
+    ratios = got[clear] / truth[clear]
+    middle = float(ratios.median())
+    spread = float((ratios - middle).abs().max())
+    return middle if math.isfinite(middle) and spread <= 1e-4 * abs(middle) else None
+
+
+def _meaning(ratio: float, counts: dict[str, int]) -> str:
+    def is_near(value: float) -> bool:
+        return abs(ratio - value) <= 1e-4 * abs(value)
+
+    if ratio == 0:
+        return "it is zero everywhere: is it detached, or never written?"
+    if is_near(-1):
+        return "the sign is flipped: every element is -1 times what it should be"
+    for name, n in counts.items():
+        if n > 1 and is_near(n):
+            return f"a factor 1/{n:,} is missing, as of a mean over {name}: every element is {n:,} times too large"
+        if n > 1 and is_near(1 / n):
+            return f"a factor 1/{n:,} too many, as of a mean over {name} taken twice"
+    if is_near(2):
+        return "a factor 2 too many: every element is twice what it should be"
+    if is_near(0.5):
+        return "a factor 2 is missing: every element is half of what it should be"
+    return f"every element is {ratio:.6g} times what it should be"

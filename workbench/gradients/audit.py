@@ -244,8 +244,8 @@ def _against_differences(subject: _Subject) -> list[Check]:
     _, gradients = subject.gradients(subject.function, inputs, subject.upstream)
     points = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
 
-    def total(*moved: torch.Tensor) -> torch.Tensor:
-        return (subject.upstream * subject.value(subject.function, moved)).sum()
+    def weighted(*moved: torch.Tensor) -> torch.Tensor:
+        return subject.upstream * subject.value(subject.function, moved)
 
     checks = []
     for i, gradient in zip(subject.moving, gradients, strict=True):
@@ -263,7 +263,7 @@ def _against_differences(subject: _Subject) -> list[Check]:
             said = "the gradient holds NaN or infinity"
             checks.append(Check(question, "wrong", math.inf, 0.0, "relative", said=said))
             continue
-        found = directional_derivative(total, points, along)
+        found = directional_derivative(weighted, points, along)
         size = max(abs(claimed), abs(found.value))
         error = abs(claimed - found.value) / size if size else 0.0
         allowed = found.error / size if size else 0.0

@@ -26,27 +26,27 @@ class DirectionalDerivative:
 def directional_derivative(
     function: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor], direction: Sequence[torch.Tensor | None]
 ) -> DirectionalDerivative:
-    """The derivative of a scalar ``function(*inputs)`` along ``direction``, from four values of it.
+    """The derivative of the sum of ``function(*inputs)`` along ``direction``, from four values of it.
 
     ``direction`` holds a tensor of its input's shape for each input that moves, and None for the others. Two central
     differences, over a step and over half of it, are extrapolated to step zero; what they differ by bounds the error,
-    together with the rounding of the values.
+    together with the rounding of the points and of the values.
     """
     moving = [(x, v) for x, v in zip(inputs, direction, strict=True) if v is not None]
-    dtype = moving[0][0].dtype
-    epsilon = torch.finfo(dtype).eps
+    epsilon = torch.finfo(moving[0][0].dtype).eps
     largest = max(float(x.abs().max()) if x.numel() else 0.0 for x, _ in moving)
     step = epsilon**0.2 * max(1.0, largest**0.5)
 
-    def at(distance: float) -> float:
+    def at(distance: float) -> tuple[float, float]:
         moved = [x if v is None else x + distance * v for x, v in zip(inputs, direction, strict=True)]
         with torch.no_grad():
-            return float(function(*moved))
+            value = function(*moved)
+        return float(value.sum()), float(value.abs().sum())
 
-    plus, minus, half_plus, half_minus = at(step), at(-step), at(step / 2), at(-step / 2)
+    (plus, size), (minus, _), (half_plus, _), (half_minus, _) = at(step), at(-step), at(step / 2), at(-step / 2)
     whole = (plus - minus) / (2 * step)
     half = (half_plus - half_minus) / step
-    rounding = epsilon * (abs(plus) + abs(minus)) / step
+    rounding = 4 * epsilon * (size + abs(half) * largest) / step
     return DirectionalDerivative((4 * half - whole) / 3, abs(whole - half) + rounding, step)
 
 

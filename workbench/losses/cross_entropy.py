@@ -83,7 +83,7 @@ class CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: tuple) -> None:
-        loss, normalizer = output
+        _, normalizer = output
         ctx.mark_non_differentiable(normalizer)
         ctx.save_for_backward(*inputs, normalizer)
 

@@ -9,6 +9,7 @@ import importlib
 import warnings
 from typing import Any
 
+from workbench.bench import bench
 from workbench.errors import CompileError, LaunchError
 from workbench.executors import Executor, best_device, executor
 from workbench.launch import blocks, launch
@@ -20,7 +21,7 @@ _LAZY = {
     "plot": None,
 }
 
-__all__ = ["CompileError", "Executor", "LaunchError", "best_device", "blocks", "executor", "launch", *_LAZY]
+__all__ = ["CompileError", "Executor", "LaunchError", "bench", "best_device", "blocks", "executor", "launch", *_LAZY]
 
 # Numba advises against small grids each time that one is configured; here they are launched on purpose, and
 # mostly on machines without the GPU that the advice is about.

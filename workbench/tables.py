@@ -33,6 +33,7 @@ class Table:
         from rich.table import Table as RichTable
 
         table = RichTable(box=box.SIMPLE_HEAD, title=self.title, title_justify="left", title_style="", pad_edge=False)
+        table.show_header = any(self.columns)
         for column in self.columns:
             table.add_column(column)
         for row in self.rows:
@@ -46,12 +47,15 @@ class Table:
 
     def _repr_html_(self) -> str:
         table, head, cell = STYLE
-        heads = "".join(f'<th style="{head}">{html.escape(c)}</th>' for c in self.columns)
+        heads = ""
+        if any(self.columns):
+            heads = "".join(f'<th style="{head}">{html.escape(c)}</th>' for c in self.columns)
+            heads = f"<thead><tr>{heads}</tr></thead>"
         rows = "".join("<tr>" + "".join(_cell(text, cell) for text in row) + "</tr>" for row in self.rows)
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return (
             f"<div><p><strong>{html.escape(self.title)}</strong></p>"
-            f'<table style="{table}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notes}</div>'
+            f'<table style="{table}">{heads}<tbody>{rows}</tbody></table>{notes}</div>'
         )
 
 

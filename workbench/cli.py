@@ -1,0 +1,125 @@
+"""The command line: tour, lab, list, audit."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import textwrap
+from pathlib import Path
+from typing import NoReturn
+
+COMMANDS = ("tour", "lab", "list", "audit")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a wrong word with the nearest right one."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message:
+            word = message.split("invalid choice: ")[1].split(" ")[0].strip("'\"")
+            message = f"there is no command {word!r}{_nearest(word, COMMANDS)}"
+        self.exit(2, f"workbench: {message}\nTry: workbench --help\n")
+
+
+def _nearest(word: str, words: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = _Parser(
+        prog="workbench",
+        description="Prototype CUDA loss kernels in Python: run them with or without a GPU, prove their gradients.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    tour = commands.add_parser("tour", help="see everything once, in under a minute, and get a page of it")
+    tour.add_argument("--page", type=Path, default=Path("workbench-tour.html"), help="where to write the HTML page")
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
+    lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    lab.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
+    commands.add_parser("list", help="name the losses")
+    audit = commands.add_parser("audit", help="ask whether a loss and its gradient are right")
+    audit.add_argument("name", metavar="NAME", help="a loss that `workbench list` names")
+    chosen = parser.parse_args(arguments)
+    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit}[chosen.command]
+    return run(chosen)
+
+
+def _tour(chosen: argparse.Namespace) -> int:
+    from tqdm.auto import tqdm
+
+    from workbench.tour import Section, tour
+
+    def show(section: Section) -> None:
+        tqdm.write(f"\n{section.title}\n{'=' * len(section.title)}\n{textwrap.fill(section.text, 100)}\n")
+        for table in section.tables:
+            tqdm.write(f"{table}\n")
+
+    path = chosen.page.resolve()
+    if not path.parent.is_dir():
+        print(f"workbench: there is no folder {path.parent} to write the page to", file=sys.stderr)
+        return 2
+    try:
+        right = tour(path, show)
+    except ModuleNotFoundError as missing:
+        print(f"workbench: {missing}", file=sys.stderr)
+        return 1
+    print(f"The page with the pictures: {path}")
+    print("Open it in a browser; then `workbench lab` opens the notebooks: begin with 00_start_here.ipynb.")
+    if not right:
+        print("workbench: something above is not as it should be", file=sys.stderr)
+    return 0 if right else 1
+
+
+def notebooks() -> Path:
+    """The folder of notebooks beside the package. Raises FileNotFoundError outside a checkout."""
+    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"the notebooks are not beside the package ({folder}); install workbench from a checkout: pip install -e ."
+        )
+    return folder
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    try:
+        import jupyterlab  # noqa: F401
+    except ModuleNotFoundError:
+        print('workbench: JupyterLab is not installed; run: pip install -e ".[lab]"', file=sys.stderr)
+        return 1
+    try:
+        folder = notebooks()
+    except FileNotFoundError as missing:
+        print(f"workbench: {missing}", file=sys.stderr)
+        return 1
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen.port}"]
+    command += [f"--ServerApp.root_dir={folder}", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
+    if chosen.no_browser:
+        command.append("--no-browser")
+    # JupyterLab takes this process over, so that Ctrl-C and signals reach it; it makes a token of its own
+    os.execv(sys.executable, command)
+
+
+def _list(_: argparse.Namespace) -> int:
+    from workbench.losses import ALL
+
+    for loss in ALL.values():
+        print(f"{loss.name:16} {loss.summary}")
+    return 0
+
+
+def _audit(chosen: argparse.Namespace) -> int:
+    from workbench.executors import best_device
+    from workbench.gradients.audit import audit
+    from workbench.losses import ALL
+
+    if chosen.name not in ALL:
+        print(f"workbench: there is no loss {chosen.name!r}{_nearest(chosen.name, tuple(ALL))}", file=sys.stderr)
+        return 2
+    loss = ALL[chosen.name]
+    result = audit(loss.function, *loss.example(best_device()), reference=loss.reference)
+    print(result)
+    return 0 if result.passed else 1

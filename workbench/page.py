@@ -32,7 +32,9 @@ class Page:
         self.parts.append(f"<h2>{html.escape(text)}</h2>")
 
     def text(self, text: str) -> None:
-        self.parts.append(f"<p>{html.escape(text)}</p>")
+        """A paragraph; words between backticks are set as code."""
+        pieces = html.escape(text).split("`")
+        self.parts.append("<p>" + "".join(f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(pieces)) + "</p>")
 
     def code(self, text: str) -> None:
         self.parts.append(f"<pre>{html.escape(text)}</pre>")

@@ -97,9 +97,10 @@ def step_sweep(sweep: StepSweep) -> Picture:
                 f"{errors[best]:.0e} at {sweep.steps[best]:.0e}",
                 (sweep.steps[best], errors[best]),
                 textcoords="offset points",
-                xytext=(0, -16),
+                xytext=(0, -18),
                 ha="center",
                 color=colour,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )
         axes.set(xscale="log", yscale="log", xlabel="step (in units of the input)", ylabel="relative error")
         axes.margins(y=0.14)

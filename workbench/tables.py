@@ -39,7 +39,7 @@ class Table:
         for row in self.rows:
             table.add_row(*(MARKS.get(cell, cell) for cell in row))
         out = io.StringIO()
-        console = Console(file=out, width=110, highlight=False, markup=False)
+        console = Console(file=out, width=100, highlight=False, markup=False)
         console.print(table)
         for note in self.notes:
             console.print(note)

@@ -99,6 +99,8 @@ def _lab(chosen: argparse.Namespace) -> int:
     command += [f"--ServerApp.root_dir={folder}", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
     if chosen.no_browser:
         command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # as in a container; the server listens on loopback only and asks for its token
     # JupyterLab takes this process over, so that Ctrl-C and signals reach it; it makes a token of its own
     os.execv(sys.executable, command)
 

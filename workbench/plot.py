@@ -121,7 +121,7 @@ def predictions(images: torch.Tensor, labels: torch.Tensor, predicted: torch.Ten
             if k >= len(images):
                 continue
             right = int(labels[k]) == int(predicted[k])
-            axes.imshow(images[k].cpu(), cmap="gray_r", interpolation="nearest")
+            axes.imshow(images[k].cpu().numpy(), cmap="gray_r", interpolation="nearest")
             said = f"{int(predicted[k])}" if right else f"{int(predicted[k])}, is {int(labels[k])}"
             axes.set_title(said, fontsize=9, color=BLUE if right else ORANGE, fontweight="normal" if right else "bold")
     return Picture(figure, title)

@@ -80,7 +80,7 @@ class GradientAudit:
             rows.append((check.question, check.verdict, error, allowed, own))
         notes = [f"{check.question}: {check.said}." for check in self.checks if check.said]
         outcome = "passed" if self.passed else f"{len(self.wrong)} of {len(self.checks)} answers are wrong"
-        columns = ("question", "verdict", "error", "allowed", "torch's own, float32")
+        columns = ("question", "verdict", "error", "allowed", "torch, float32")
         return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes)
 
     def __str__(self) -> str:

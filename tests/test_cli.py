@@ -1,0 +1,101 @@
+"""The command line as a stranger uses it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from workbench.cli import main, notebooks
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    for command in ("tour", "lab", "list", "audit"):
+        assert re.search(rf"^\s+{command}\s+\w", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tuor"], "there is no command 'tuor'; did you mean 'tour'?"),
+        (["frobnicate"], "there is no command 'frobnicate'; there are tour, lab, list, audit"),
+        ([], "COMMAND"),
+        (["audit"], "NAME"),
+    ],
+)
+def test_a_wrong_command_suggests_the_right_one(arguments, said, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_list_names_the_losses(capsys):
+    assert main(["list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["squared_error", "cross_entropy"]
+
+
+def test_audit_prints_the_table(capsys):
+    assert main(["audit", "squared_error"]) == 0
+    assert "audit of squared_error on the" in capsys.readouterr().out
+
+
+def test_audit_of_a_wrong_name_suggests_the_right_one(capsys):
+    assert main(["audit", "square_eror"]) == 2
+    assert "there is no loss 'square_eror'; did you mean 'squared_error'?" in capsys.readouterr().err
+
+
+def test_tour_refuses_a_folder_that_is_not_there(capsys, tmp_path):
+    assert main(["tour", "--page", str(tmp_path / "nowhere" / "page.html")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def contents(address: str) -> list[dict]:
+    """What the server lists; it says where it listens a moment before it does."""
+    for _ in range(50):
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                return json.load(answer)["content"]
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+            time.sleep(0.2)
+    raise TimeoutError(address)
+
+
+def test_lab_serves_the_notebooks_on_loopback_with_a_token(tmp_path):
+    pytest.importorskip("jupyterlab", reason="needs the lab extra")
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "workbench", "lab", "--no-browser", "--port", "18888"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        try:
+            for line in server.stderr:
+                found = re.search(r"http://(127\.0\.0\.1:\d+)/lab\S*\?token=(\w+)", line)
+                if found:
+                    break
+            else:
+                pytest.fail("the server stopped without saying where it listens")
+            address, token = found.groups()
+            names = [entry["name"] for entry in contents(f"http://{address}/api/contents?token={token}")]
+            assert "00_start_here.ipynb" in names
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"http://{address}/api/contents", timeout=30)
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def test_notebooks_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert (notebooks() / "00_start_here.ipynb").is_file()

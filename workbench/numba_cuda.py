@@ -110,3 +110,66 @@ def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
             sentence = f"{sentence} {line[4:]}"
             break
     return positions, sentence
+
+
+def local_types(function: Callable, argument_types: tuple) -> dict[str, Any]:
+    """The Numba type of each variable of a Python function that is called with these types, on the CPU target.
+
+    A variable that holds several types one after the other gets the one that they unify to. Raises Numba's own errors.
+    """
+    from numba.core import compiler, typed_passes
+    from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
+    from numba.core.registry import cpu_target
+
+    found: dict[str, Any] = {}
+
+    class Inferred(Exception):
+        """Stops the compiler once it has inferred the types."""
+
+    @register_pass(mutates_CFG=False, analysis_only=True)
+    class Stop(FunctionPass):
+        _name = "stop_after_inference"
+
+        def __init__(self) -> None:
+            FunctionPass.__init__(self)
+
+        def run_pass(self, state: Any) -> bool:
+            found.update(state.typemap)
+            raise Inferred
+
+    class UntilInference(compiler.CompilerBase):
+        def define_pipelines(self) -> list:
+            builder = compiler.DefaultPassBuilder
+            passes = builder.define_untyped_pipeline(self.state).passes
+            passes += builder.define_typed_pipeline(self.state).passes
+            manager = PassManager("types")
+            for one, description in passes:
+                manager.add_pass(one, description)
+                if one is typed_passes.NopythonTypeInference:
+                    break
+            manager.add_pass(Stop, "stop")
+            manager.finalize()
+            return [manager]
+
+    context = cpu_target.typing_context
+    context.refresh()
+    flags = compiler.Flags()
+    flags.nrt = True
+    flags.error_model = "numpy"
+    try:
+        compiler.compile_extra(
+            context, cpu_target.target_context, function, argument_types, None, flags, {}, pipeline_class=UntilInference
+        )
+    except Inferred:
+        pass
+    versions: dict[str, list] = {}
+    for variable, kind in found.items():
+        if not variable.startswith(("$", "arg.")):
+            versions.setdefault(variable.split(".")[0], []).append(_without_literal(kind))
+    return {variable: context.unify_types(*kinds) for variable, kinds in versions.items()}
+
+
+def _without_literal(kind: Any) -> Any:
+    from numba.core import types
+
+    return types.unliteral(kind)

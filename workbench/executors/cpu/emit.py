@@ -9,7 +9,7 @@ threads of blocks ``first`` to ``last``. Numba's compiler puts the one into the 
             y[i] = x[i] * x[i]
 
     def run(first, last, gridDim__x, gridDim__y, gridDim__z, x, y):
-        for block in range(first, last):
+        for block__ in range(first, last):
             ...
             for threadIdx__x in range(256):
                 k(threadIdx__x, blockIdx__x, x, y)
@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 
 from workbench.executors.cpu.read import Thread
 from workbench.numba_cuda import Dimensions
+
+GRID = ("gridDim__x", "gridDim__y", "gridDim__z")
 
 
 @dataclass
@@ -48,39 +50,49 @@ def emit_thread(thread: Thread) -> Text:
         for i, name in enumerate(thread.parameters)
     ]
     text.add(0, f"def {thread.name}({', '.join([*thread.indices, *parameters])}):")
-    _emit_statements(text, 1, thread.body or [ast.Pass()])
+    add_statements(text, 1, thread.body or [ast.Pass()])
     return text
 
 
-def emit_run(thread: Thread, block: Dimensions, arguments: int) -> Text:
-    """The loop over blocks ``first`` to ``last`` (of the grid counted through, x fastest) and over their threads."""
-    given = thread.parameters[:arguments]
+def emit_run(given: list[str], inner: list[str]) -> Text:
+    """The loop over blocks ``first`` to ``last`` of the grid, counted through with x fastest.
+
+    ``given`` are the kernel's parameters; ``inner`` the lines that run one block.
+    """
     text = Text()
-    text.add(0, f"def run({', '.join(['first', 'last', 'gridDim__x', 'gridDim__y', 'gridDim__z', *given])}):")
-    text.add(1, "for block in range(first, last):")
-    text.add(2, "blockIdx__x = block % gridDim__x")
-    text.add(2, "blockIdx__y = block // gridDim__x % gridDim__y")
-    text.add(2, "blockIdx__z = block // (gridDim__x * gridDim__y)")
+    text.add(0, f"def run({', '.join(['first', 'last', *GRID, 'dynamic__', *given])}):")
+    text.add(1, "for block__ in range(first, last):")
+    text.add(2, "blockIdx__x = block__ % gridDim__x")
+    text.add(2, "blockIdx__y = block__ // gridDim__x % gridDim__y")
+    text.add(2, "blockIdx__z = block__ // (gridDim__x * gridDim__y)")
     for axis in "xyz":
         # an index that is known to be non-negative needs none of Python's wrap-around, and vectorises
-        text.add(2, f"assume(blockIdx__{axis} >= 0)")
-        text.add(2, f"assume(blockIdx__{axis} < 2147483648)")
-    for depth, (axis, size) in enumerate(zip("zyx", reversed(block), strict=True), start=2):
-        text.add(depth, f"for threadIdx__{axis} in range({size}):")
-    text.add(5, f"thread({', '.join([*thread.indices, *given])})")
+        text.add(2, f"assume__(blockIdx__{axis} >= 0)")
+        text.add(2, f"assume__(blockIdx__{axis} < 2147483648)")
+    for line in inner:
+        text.add(2, line)
     return text
 
 
-def _emit_statements(text: Text, indent: int, statements: list[ast.stmt]) -> None:
+def over_threads(thread: Thread, block: Dimensions, given: list[str]) -> list[str]:
+    """The lines that run the threads of a block whose threads need not wait for each other."""
+    lines = [
+        f"{'    ' * depth}for threadIdx__{axis} in range({size}):"
+        for depth, (axis, size) in enumerate(zip("zyx", reversed(block), strict=True))
+    ]
+    return [*lines, f"            thread__({', '.join([*thread.indices, *given])})"]
+
+
+def add_statements(text: Text, indent: int, statements: list[ast.stmt]) -> None:
     for statement in statements:
         origin = getattr(statement, "lineno", None)
         if isinstance(statement, (ast.If, ast.For, ast.While)):
             head = ast.unparse(type(statement)(**{**vars(statement), "body": [], "orelse": []}))
             text.add(indent, head.splitlines()[0], origin)
-            _emit_statements(text, indent + 1, statement.body)
+            add_statements(text, indent + 1, statement.body)
             if statement.orelse:
                 text.add(indent, "else:", origin)
-                _emit_statements(text, indent + 1, statement.orelse)
+                add_statements(text, indent + 1, statement.orelse)
         else:
             for line in ast.unparse(statement).splitlines():
                 text.add(indent, line, origin)

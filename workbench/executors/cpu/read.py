@@ -2,7 +2,8 @@
 
 Names that the kernel takes from its closure, its module or the builtins are looked up when it is launched, so that a
 notebook cell that was run again with another constant is seen. They become constants, index variables such as
-``threadIdx__x``, operations with CUDA's meaning, or device functions.
+``threadIdx__x``, functions with CUDA's meaning, device functions, or marks such as ``cuda__syncthreads`` for what
+makes threads wait for each other.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numba
+import numpy as np
+from numba.core import types
+
 from workbench import numba_cuda
 from workbench.errors import CompileError
-from workbench.executors.cpu import atomics, semantics
+from workbench.executors.cpu import atomics, libdevice, semantics
+from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, INDEX_NAMES, WARP, name
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
-
-INDEX_NAMES = tuple(f"{what}__{axis}" for what in ("threadIdx", "blockIdx", "gridDim") for axis in "xyz")
-"""The variables that tell one thread from another; a block's shape is a constant."""
 
 COVERED = (
     ast.Assign, ast.AugAssign, ast.AnnAssign, ast.If, ast.For, ast.While, ast.Return, ast.Break, ast.Continue,
@@ -33,13 +36,25 @@ COVERED = (
 NOT_COVERED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set)
 """Expressions that need memory that a CUDA thread does not have."""
 
+MARK = "cuda__"
+"""How the names of synchronising operations begin in what read returns."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A ``cuda.shared.array`` or ``cuda.local.array``: whose it is, its shape (``(0,)`` is dynamic) and element type."""
+
+    space: str
+    shape: tuple[int, ...]
+    element: types.Type
+
 
 @dataclass
 class Thread:
     """What one thread of a kernel, or one call of a device function, does.
 
-    ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use; ``indices`` which
-    of INDEX_NAMES they need, in that order. Line numbers are those of ``file``.
+    ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use; ``devices`` the
+    device functions and ``allocations`` the arrays, likewise. Line numbers are those of ``file``.
     """
 
     name: str
@@ -49,38 +64,52 @@ class Thread:
     body: list[ast.stmt] = field(default_factory=list)
     outside: dict[str, Any] = field(default_factory=dict)
     devices: dict[str, Thread] = field(default_factory=dict)
+    allocations: dict[str, Allocation] = field(default_factory=dict)
     fastmath: bool = False
 
     @property
+    def names(self) -> set[str]:
+        return {n.id for s in self.body for n in ast.walk(s) if isinstance(n, ast.Name)}
+
+    @property
     def indices(self) -> list[str]:
-        used = {n.id for s in self.body for n in ast.walk(s) if isinstance(n, ast.Name)}
-        for device in self.devices.values():
-            used.update(device.indices)
-        return [name for name in INDEX_NAMES if name in used]
+        """Which of INDEX_NAMES it needs, itself or in a device function."""
+        used = self.names.union(*(d.indices for d in self.devices.values() if d is not self))
+        return [index for index in INDEX_NAMES if index in used]
+
+    @property
+    def synchronises(self) -> bool:
+        """Whether it makes threads wait for each other, or needs memory that they share."""
+        return (
+            any(used.startswith(MARK) for used in self.names)
+            or any(a.space == "shared" for a in self.allocations.values())
+            or any(d.synchronises for d in self.devices.values() if d is not self)
+        )
 
 
-def read(kernel: Any, block: numba_cuda.Dimensions, callers: tuple[Callable, ...] = ()) -> Thread:
+def read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread] | None = None) -> Thread:
     """The Thread of a ``cuda.jit`` object launched with blocks of this shape.
 
     Raises CompileError for what the executor does not cover, with the kernel's own line.
     """
+    callers = callers or {}
+    if kernel in callers:
+        return callers[kernel]
     function = numba_cuda.python_function(kernel)
-    name, file = function.__name__, file_of(function)
-    if function in callers:
-        raise CompileError(f"{name}: a device function that calls itself is not covered by the CPU executor")
+    title, file = function.__name__, file_of(function)
     try:
         tree, names = function_tree(function), Names(function)
         arguments = tree.args
         if arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
             raise SourceError(f"line {tree.lineno}: *args and keyword-only parameters are not covered")
-        thread = Thread(name, file, [a.arg for a in arguments.args], arguments.defaults)
+        thread = Thread(title, file, [a.arg for a in arguments.args], arguments.defaults)
         thread.fastmath = numba_cuda.fastmath(kernel)
-        resolver = _Resolver(thread, names, block, (*callers, function))
+        resolver = _Resolver(thread, names, block, {**callers, kernel: thread})
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
         thread.defaults = [resolver.visit(d) for d in arguments.defaults]
     except SourceError as problem:
-        raise CompileError(f"{name}: {problem}") from None
+        raise CompileError(f"{title}: {problem}") from None
     return thread
 
 
@@ -88,7 +117,7 @@ class _Resolver(ast.NodeTransformer):
     """Replaces every name from outside the kernel by what it stands for."""
 
     def __init__(
-        self, thread: Thread, names: Names, block: numba_cuda.Dimensions, callers: tuple[Callable, ...]
+        self, thread: Thread, names: Names, block: numba_cuda.Dimensions, callers: dict[Any, Thread]
     ) -> None:
         self.thread, self.names, self.block, self.callers = thread, names, block, callers
         self.operations = numba_cuda.operations()
@@ -111,15 +140,22 @@ class _Resolver(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         called = self.names.value(node.func)
-        if called is UNKNOWN:
-            return self.generic_visit(node)
-        operation = self.operations.get(id(called), "")
+        operation = "" if called is UNKNOWN else self.operations.get(id(called), "")
         if operation in ("grid", "gridsize"):
             return ast.copy_location(self._grid(operation, node), node)
+        if operation in ("shared.array", "local.array"):
+            return ast.copy_location(self._array(operation.split(".")[0], node), node)
         node = self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id in self.thread.devices:
-            indices = self.thread.devices[node.func.id].indices
-            node.args = [ast.Name(name, ast.Load()) for name in indices] + node.args
+        if operation == "const.array_like":
+            return node.args[0]
+        if operation == "lanemask_lt":
+            lane = self._lane()
+            return ast.BinOp(ast.BinOp(ast.Constant(1), ast.LShift(), lane), ast.Sub(), ast.Constant(1))
+        if operation in FENCES:
+            return ast.copy_location(ast.Constant(None), node)
+        device = self.thread.devices.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if device is not None and not device.synchronises:
+            node.args = [name(index) for index in device.indices] + node.args
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
@@ -144,40 +180,67 @@ class _Resolver(ast.NodeTransformer):
             meaning = semantics.MEANINGS.get(value)
         except TypeError:  # unhashable: data, not a function
             operation = meaning = None
-        if operation == "warpsize":
-            return ast.Constant(32)
-        if operation and operation.startswith("atomic.") and hasattr(atomics, operation[7:]):
-            return self._named(getattr(atomics, operation[7:]), f"atomic_{operation[7:]}")
-        if operation:
-            raise SourceError(_refusal(operation, node))
+        if operation is not None:
+            return self._operation(operation, node)
         if meaning is not None:
             return self._named(meaning, label)
-        if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
-            if type(value) in (bool, int, float):
-                return ast.Constant(value)
-        elif getattr(builtins, label, None) is value and isinstance(node, ast.Name):
+        if type(value) in (bool, int) or (type(value) is float and math.isfinite(value)):
+            return ast.Constant(value)
+        if isinstance(node, ast.Name) and getattr(builtins, label, None) is value:
             return node
         if numba_cuda.is_kernel(value):
             return self._device(value, label)
         if inspect.ismodule(value):
             raise SourceError(f"line {node.lineno}: the module {ast.unparse(node)!r} is not a value")
-        return self._named(value, label)
+        try:
+            return self._named(libdevice.meaning(value) or value, label)
+        except NotImplementedError as missing:
+            raise SourceError(f"line {node.lineno}: the CPU executor does not cover {missing}") from None
+
+    def _operation(self, operation: str, node: ast.expr) -> ast.expr:
+        if operation == "warpsize":
+            return ast.Constant(WARP)
+        if operation == "laneid":
+            return self._lane()
+        if operation in BARRIERS or operation in EXCHANGES:
+            return name(MARK + operation)
+        if operation in FENCES:
+            return name(operation)
+        kind, _, action = operation.rpartition(".")
+        home = atomics if kind == "atomic" else semantics
+        if hasattr(home, action):
+            return self._named(getattr(home, action), operation.replace(".", "_"))
+        raise SourceError(f"line {node.lineno}: the CPU executor does not cover cuda.{operation}")
 
     def _named(self, value: Any, label: str) -> ast.Name:
-        name = f"{label}__{id(value):x}"
-        self.thread.outside[name] = value
-        return ast.Name(name, ast.Load())
+        identifier = f"{label}__{id(value):x}"
+        self.thread.outside[identifier] = value
+        return name(identifier)
 
     def _device(self, kernel: Any, label: str) -> ast.Name:
-        name = f"{label}__{id(kernel):x}"
-        if name not in self.thread.devices:
-            self.thread.devices[name] = read(kernel, self.block, self.callers)
-        return ast.Name(name, ast.Load())
+        identifier = f"{label}__{id(kernel):x}"
+        if identifier not in self.thread.devices:
+            self.thread.devices[identifier] = read(kernel, self.block, self.callers)
+        return name(identifier)
+
+    def _lane(self) -> ast.expr:
+        return ast.BinOp(self._linear_index(), ast.Mod(), ast.Constant(WARP))
+
+    def _linear_index(self) -> ast.expr:
+        """The thread's number in its block, x fastest."""
+        index: ast.expr = name("threadIdx__x")
+        factor = 1
+        for axis, size in zip("yz", self.block[:2], strict=True):
+            factor *= size
+            if math.prod(self.block) > factor:
+                more = ast.BinOp(name(f"threadIdx__{axis}"), ast.Mult(), ast.Constant(factor))
+                index = ast.BinOp(index, ast.Add(), more)
+        return index
 
     def _index(self, space: str, axis: str) -> ast.expr:
         if space == "blockDim":
             return ast.Constant(self.block["xyz".index(axis)])
-        return ast.Name(f"{space}__{axis}", ast.Load())
+        return name(f"{space}__{axis}")
 
     def _grid(self, operation: str, node: ast.Call) -> ast.expr:
         """``cuda.grid(d)`` and ``cuda.gridsize(d)`` written out."""
@@ -193,14 +256,27 @@ class _Resolver(ast.NodeTransformer):
             axes.append(index)
         return axes[0] if count == 1 else ast.Tuple(axes, ast.Load())
 
+    def _array(self, space: str, node: ast.Call) -> ast.expr:
+        """``cuda.shared.array(shape, dtype)`` or ``cuda.local.array``: a call without arguments of its allocation."""
+        given = dict(zip(("shape", "dtype", "alignment"), node.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in node.keywords}
+        if "shape" not in given or "dtype" not in given:
+            raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` needs a shape and a dtype")
+        shape = self._constant(given["shape"], "the shape of the array")
+        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        dtype = self._constant(given["dtype"], "the dtype of the array")
+        element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
+        identifier = f"{space}__{node.lineno}_{node.col_offset}_{self.thread.name}"
+        self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
+        return ast.Call(name(identifier), [], [])
 
-def _refusal(operation: str, node: ast.expr) -> str:
-    if operation.startswith(("sync", "shfl", "shared", "any_", "all_", "eq_", "ballot", "match", "activemask")):
-        return (
-            f"line {node.lineno}: cuda.{operation} makes threads of a block work together, which the CPU executor does "
-            "not do yet; start Python with NUMBA_ENABLE_CUDASIM=1 to run this kernel in Numba's simulator, or use a GPU"
-        )
-    return (
-        f"line {node.lineno}: the CPU executor does not cover cuda.{operation} yet; start Python with "
-        "NUMBA_ENABLE_CUDASIM=1 to run this kernel in Numba's simulator, or use a GPU"
-    )
+    def _constant(self, node: ast.expr, what: str) -> Any:
+        """The value of an expression of constants, such as ``(TILE, TILE + 1)``."""
+        resolved = self.visit(copy.deepcopy(node))
+        expression = ast.fix_missing_locations(ast.Expression(resolved))
+        try:
+            return eval(compile(expression, "<constant>", "eval"), {}, self.thread.outside)
+        except (NameError, TypeError, ValueError):
+            raise SourceError(
+                f"line {node.lineno}: {what}, `{ast.unparse(node)}`, must be a compile-time constant"
+            ) from None

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
@@ -17,12 +18,22 @@ from numba.extending import intrinsic
 
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
-from workbench.executors.cpu.emit import Text, emit_run, emit_thread
+from workbench.executors.cpu import exchanges
+from workbench.executors.cpu.dialect import INDEX_NAMES
+from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
+from workbench.executors.cpu.machine import LOOK, Machine
+from workbench.executors.cpu.memory import array_maker
+from workbench.executors.cpu.normal import normalise
 from workbench.executors.cpu.read import Thread, read
 from workbench.numba_cuda import Configuration, Dimensions
+from workbench.source import SourceError
 from workbench.tensors import as_numpy
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+
+BYTES = types.Array(types.uint8, 1, "C")
+
+TYPED = {LOOK + operation: function for operation, function in exchanges.RESULTS.items()}
 
 _compiled: WeakKeyDictionary[Any, dict[tuple, Callable]] = WeakKeyDictionary()
 _numbers = itertools.count(1)
@@ -40,32 +51,61 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
     variants = _compiled.setdefault(kernel, {})
     function = variants.get(key)
     if function is None:
-        function = variants[key] = compile_kernel(kernel, block, key[1:], shared_bytes)
-    function(0, math.prod(grid), *grid, *values)
+        function = variants[key] = compile_kernel(kernel, block, key[1:])
+    function(0, math.prod(grid), *grid, np.empty(shared_bytes, np.uint8), *values)
 
 
-def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, shared_bytes: int = 0) -> Callable:
-    """The compiled ``run(first, last, gridDim x, y, z, *arguments)`` of a kernel for one block shape."""
+def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Callable:
+    """The compiled ``run(first, last, gridDim x, y, z, dynamic, *arguments)`` of a kernel for one block shape."""
     thread = read(kernel, block)
-    if shared_bytes:
-        raise CompileError(f"{thread.name}: the CPU executor does not do dynamic shared memory yet")
-    for name, kind in zip(thread.parameters, argument_types, strict=False):
+    given = thread.parameters[: len(argument_types)]
+    for name, kind in zip(given, argument_types, strict=True):
         if getattr(kind, "dtype", kind) == types.float16:
             raise LaunchError(
                 f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
             )
-    one_thread = _compile_thread(thread)
-    indices = (types.int64,) * len(thread.indices)
-    _compile(one_thread, thread, indices + argument_types)
-    text = emit_run(thread, block, len(argument_types))
-    run = _jit(text, "run", {"thread": one_thread, "assume": _assume}, thread.fastmath)
-    _compile(run, thread, (types.int64,) * 5 + argument_types)
+    if thread.synchronises:
+        inner, namespace = _block(thread, block, given, argument_types)
+    else:
+        one_thread = _compile_thread(thread)
+        _compile(one_thread, thread, (types.int64,) * len(thread.indices) + argument_types)
+        inner, namespace = over_threads(thread, block, given), {"thread__": one_thread}
+    run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": _assume}, thread.fastmath)
+    _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
     return run
 
 
+def _block(
+    thread: Thread, block: Dimensions, given: list[str], argument_types: tuple
+) -> tuple[list[str], dict[str, Any]]:
+    """The lines that run a block whose threads wait for each other, and the namespace that they need."""
+    try:
+        machine = Machine(thread, normalise(thread), block, dict(zip(given, argument_types, strict=True)))
+        devices = _compile_devices(thread)
+        one_thread = _jit(machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file)
+        indices = (types.int64,) * (len(INDEX_NAMES) + 1)
+        try:
+            found = numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
+        except (NumbaError, UnsupportedBytecodeError) as error:
+            raise CompileError(_explain(error, thread)) from None
+        machine.keep(found)
+        text = machine.text()
+    except SourceError as problem:
+        raise CompileError(f"{thread.name}: {problem}") from None
+    function = _jit(text, "block", {**machine.namespace, **devices}, thread.fastmath, thread.file)
+    _compile(function, thread, (types.int64,) * 6 + (BYTES,) + argument_types)
+    return [f"block({', '.join([*INDEX_NAMES[3:], 'dynamic__', *given])})"], {"block": function}
+
+
 def _compile_thread(thread: Thread) -> Any:
-    devices = {name: _compile_thread(device) for name, device in thread.devices.items()}
-    return _jit(emit_thread(thread), thread.name, {**thread.outside, **devices}, thread.fastmath, thread.file)
+    namespace = {**thread.outside, **_compile_devices(thread)}
+    for identifier, allocation in thread.allocations.items():
+        namespace[identifier] = array_maker(allocation.shape, allocation.element)
+    return _jit(emit_thread(thread), thread.name, namespace, thread.fastmath, thread.file)
+
+
+def _compile_devices(thread: Thread) -> dict[str, Any]:
+    return {name: _compile_thread(device) for name, device in thread.devices.items() if not device.synchronises}
 
 
 _origins: dict[str, tuple[str, list[int | None]]] = {}

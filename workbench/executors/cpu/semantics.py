@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 
@@ -86,6 +87,75 @@ def _power(base, exponent):
         return one / result if exponent < 0 else result
 
     return by_squaring
+
+
+@njit(**OPTIONS)
+def rsqrt(x):
+    return type_one(x) / math.sqrt(x)
+
+
+def type_one(x):
+    """One, in the type of ``x``."""
+
+
+@overload(type_one, jit_options=OPTIONS)
+def _type_one(x):
+    one = np.float32(1) if x == types.float32 else np.float64(1)
+    return lambda x: one
+
+
+@njit(**OPTIONS)
+def cbrt(x):
+    return np.cbrt(x)
+
+
+@intrinsic
+def fma(typing_context, a, b, c):
+    """``a * b + c``, rounded once."""
+    kind = types.float32 if all(t == types.float32 for t in (a, b, c)) else types.float64
+
+    def generate(context, builder, signature, arguments):
+        return builder.fma(
+            *(context.cast(builder, v, t, kind) for v, t in zip(arguments, signature.args, strict=True))
+        )
+
+    return kind(a, b, c), generate
+
+
+def _of_bits(operation: str, result: types.Type | None, *flags: int) -> Any:
+    """An operation on the bits of an integer, by LLVM's intrinsic ``operation`` with the given flags."""
+
+    @intrinsic
+    def of_bits(typing_context, x):
+        kind = x if isinstance(x, types.Integer) else types.int64
+
+        def generate(context, builder, signature, arguments):
+            value = context.cast(builder, arguments[0], signature.args[0], kind)
+            more = [ir.Constant(ir.IntType(1), flag) for flag in flags]
+            function_type = ir.FunctionType(value.type, [value.type, *(m.type for m in more)])
+            function = builder.module.declare_intrinsic(operation, [value.type], function_type)
+            found = builder.call(function, [value, *more])
+            return context.cast(builder, found, kind, result or kind)
+
+        return (result or kind)(x), generate
+
+    return of_bits
+
+
+popc = _of_bits("llvm.ctpop", None)
+brev = _of_bits("llvm.bitreverse", None)
+clz = _of_bits("llvm.ctlz", None, 0)
+_trailing_zeros = _of_bits("llvm.cttz", None, 0)
+
+
+@njit(**OPTIONS)
+def ffs(x):
+    return np.uint32(0) if x == 0 else np.uint32(_trailing_zeros(x) + 1)
+
+
+@njit(**OPTIONS)
+def selp(test, a, b):
+    return a if test else b
 
 
 MEANINGS = {

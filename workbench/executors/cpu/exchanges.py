@@ -1,0 +1,153 @@
+"""What a thread gets back when threads hand out values to each other: shuffles, votes and matches.
+
+``handed`` holds what each thread of the block handed out. ``group`` tells who takes part: the threads whose entry is
+the same as one's own (the place in the kernel where they met), among those of the warp or of the block. Result types
+are those of numba-cuda. Reading a lane that does not take part is undefined in CUDA; here one's own value comes back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+WARP = 32
+
+_compiled = njit(nogil=True, error_model="numpy")
+
+
+@_compiled
+def release(waits, at, group, first, last, kind):
+    """Let the threads in first..last that wait for ``kind`` go on; whether there were any.
+
+    Updates: group and waits, of first..last.
+    """
+    found = False
+    for thread in range(first, last):
+        waiting = waits[thread] == kind
+        group[thread] = at[thread] if waiting else -1
+        found |= waiting
+    for thread in range(first, last):
+        if waits[thread] == kind:
+            waits[thread] = 0
+    return found
+
+
+@_compiled
+def _from_lane(handed, group, thread, source):
+    if source < handed.size and group[source] == group[thread]:
+        return handed[source]
+    return handed[thread]
+
+
+@_compiled
+def shfl_sync(handed, group, thread, lane):
+    return _from_lane(handed, group, thread, thread - thread % WARP + lane % WARP)
+
+
+@_compiled
+def shfl_up_sync(handed, group, thread, delta):
+    return _from_lane(handed, group, thread, thread - delta if thread % WARP >= delta else thread)
+
+
+@_compiled
+def shfl_down_sync(handed, group, thread, delta):
+    return _from_lane(handed, group, thread, thread + delta if thread % WARP + delta < WARP else thread)
+
+
+@_compiled
+def shfl_xor_sync(handed, group, thread, mask):
+    lane = (thread % WARP) ^ mask
+    return _from_lane(handed, group, thread, thread - thread % WARP + lane if 0 <= lane < WARP else thread)
+
+
+@_compiled
+def ballot_sync(handed, group, thread):
+    bits = np.uint32(0)
+    first = thread - thread % WARP
+    for lane in range(min(WARP, handed.size - first)):
+        if group[first + lane] == group[thread] and handed[first + lane]:
+            bits |= np.uint32(1) << np.uint32(lane)
+    return np.int32(bits)
+
+
+@_compiled
+def any_sync(handed, group, thread):
+    return ballot_sync(handed, group, thread) != 0
+
+
+@_compiled
+def activemask(handed, group, thread):
+    bits = np.uint32(0)
+    first = thread - thread % WARP
+    for lane in range(min(WARP, handed.size - first)):
+        if group[first + lane] == group[thread]:
+            bits |= np.uint32(1) << np.uint32(lane)
+    return bits
+
+
+@_compiled
+def all_sync(handed, group, thread):
+    return np.uint32(ballot_sync(handed, group, thread)) == activemask(handed, group, thread)
+
+
+@_compiled
+def eq_sync(handed, group, thread):
+    return all_sync(handed, group, thread) or not any_sync(handed, group, thread)
+
+
+@_compiled
+def match_any_sync(handed, group, thread):
+    bits = np.uint32(0)
+    first = thread - thread % WARP
+    for lane in range(min(WARP, handed.size - first)):
+        if group[first + lane] == group[thread] and handed[first + lane] == handed[thread]:
+            bits |= np.uint32(1) << np.uint32(lane)
+    return np.int32(bits)
+
+
+@_compiled
+def match_all_sync(handed, group, thread):
+    same = np.uint32(match_any_sync(handed, group, thread))
+    everyone = same == activemask(handed, group, thread)
+    return (np.int32(same) if everyone else np.int32(0)), everyone
+
+
+@_compiled
+def syncthreads_count(handed, group, thread):
+    count = np.int32(0)
+    for other in range(handed.size):
+        if group[other] == group[thread] and handed[other]:
+            count += np.int32(1)
+    return np.int32(count)
+
+
+@_compiled
+def syncthreads_or(handed, group, thread):
+    return np.int32(syncthreads_count(handed, group, thread) != 0)
+
+
+@_compiled
+def syncthreads_and(handed, group, thread):
+    for other in range(handed.size):
+        if group[other] == group[thread] and not handed[other]:
+            return np.int32(0)
+    return np.int32(1)
+
+
+def _typed(result):
+    return njit(lambda value: result)
+
+
+RESULTS = {
+    "any_sync": _typed(True),
+    "all_sync": _typed(True),
+    "eq_sync": _typed(True),
+    "ballot_sync": _typed(np.int32(0)),
+    "activemask": _typed(np.uint32(0)),
+    "match_any_sync": _typed(np.int32(0)),
+    "match_all_sync": _typed((np.int32(0), True)),
+    "syncthreads_count": _typed(np.int32(0)),
+    "syncthreads_and": _typed(np.int32(0)),
+    "syncthreads_or": _typed(np.int32(0)),
+}
+"""Functions of one value with the result types of the operations above; a shuffle's is that of its value."""

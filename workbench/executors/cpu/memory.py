@@ -1,0 +1,54 @@
+"""Arrays that live on a worker's stack: shared memory, local memory, and the slots of per-thread variables.
+
+LLVM knows of an array on the stack that nothing else points to it, which is what lets it vectorise the loops over
+threads. What is too large for a stack goes to the heap.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np import arrayobj
+from numba.np.numpy_support import as_dtype
+
+STACK_BYTES = 256 * 1024
+"""The largest array that is put on the stack."""
+
+
+def array_maker(shape: tuple[int, ...], element: types.Type) -> Any:
+    """A function without arguments that a compiled function calls for a C-contiguous array, not initialised."""
+    array_type = types.Array(element, len(shape), "C")
+    count = math.prod(shape)
+
+    @intrinsic
+    def on_stack(typing_context):
+        def generate(context, builder, signature, arguments):
+            data_type = context.get_data_type(element)
+            size = context.get_abi_sizeof(data_type)
+            with builder.goto_entry_block():
+                pointer = builder.alloca(ir.ArrayType(data_type, max(count, 1)))
+                pointer.align = 64
+            array = arrayobj.make_array(array_type)(context, builder)
+            strides = [size * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+            arrayobj.populate_array(
+                array,
+                data=builder.bitcast(pointer, data_type.as_pointer()),
+                shape=[context.get_constant(types.intp, n) for n in shape],
+                strides=[context.get_constant(types.intp, n) for n in strides],
+                itemsize=context.get_constant(types.intp, size),
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return array_type(), generate
+
+    if count * np.dtype(as_dtype(element)).itemsize <= STACK_BYTES:
+        return on_stack
+    dtype = as_dtype(element)
+    return njit(lambda: np.empty(shape, dtype))

@@ -1,0 +1,138 @@
+"""Which variables of a thread outlive a wait, and where they are kept: one slot for each thread of the block.
+
+A scalar gets an array of slots. A variable that stands for an array or a part of one (``row = x[i]``) is worked out
+again instead, from what it was made of.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from numba.core import types
+
+from workbench.executors.cpu.dialect import loads, stores
+from workbench.executors.cpu.read import Allocation, Thread
+from workbench.source import SourceError
+
+
+@dataclass
+class Kept:
+    """How the variables that outlive a wait are kept.
+
+    ``scalars`` have slots of the given type; ``arrays`` are worked out again by the given expression, in this order;
+    ``local`` are local arrays, one for each thread, by their allocation.
+    """
+
+    scalars: dict[str, types.Type] = field(default_factory=dict)
+    arrays: dict[str, ast.expr] = field(default_factory=dict)
+    local: dict[str, str] = field(default_factory=dict)
+
+
+def kept(
+    thread: Thread, pieces: list[list[ast.AST]], variable_types: dict[str, types.Type], allocations: dict[str, Allocation]
+) -> Kept:
+    """How to keep the variables that more than one of ``pieces`` of the program uses, or one before binding it.
+
+    Raises SourceError for a variable that cannot be kept.
+    """
+    users: dict[str, int] = {}
+    bound: set[str] = set()
+    early: set[str] = set()
+    for piece in pieces:
+        seen: set[str] = set()
+        here: set[str] = set()
+        for node in piece:
+            early |= exposed(node, seen)
+            here |= loads(node) | stores(node)
+            bound |= stores(node)
+        for variable in here:
+            users[variable] = users.get(variable, 0) + 1
+    outliving = sorted(v for v in bound if users[v] > 1 or v in early)
+    definitions: dict[str, list[ast.AST]] = {}
+    for piece in pieces:
+        for node in piece:
+            for inner in ast.walk(node):
+                if isinstance(inner, (ast.Assign, ast.AugAssign, ast.For)):
+                    for variable in stores(inner if not isinstance(inner, ast.For) else inner.target):
+                        definitions.setdefault(variable, []).append(inner)
+    found = Kept()
+    for variable in outliving:
+        kind = variable_types.get(variable)
+        if kind is None:
+            continue  # never given a value that anything depends on
+        kind = types.unliteral(kind)
+        if isinstance(kind, types.Array):
+            _keep_array(variable, definitions[variable], allocations, found)
+        elif isinstance(kind, (types.Number, types.Boolean)):
+            found.scalars[variable] = kind
+        elif isinstance(kind, types.BaseTuple) and all(isinstance(t, (types.Number, types.Boolean)) for t in kind):
+            found.scalars[variable] = kind
+        else:
+            raise SourceError(f"{variable!r} is {kind}, which the CPU executor cannot keep while threads wait")
+    found.arrays = _in_order(found.arrays)
+    for variable, value in found.arrays.items():
+        for used in loads(value) & set(definitions):
+            if len(definitions[used]) > 1:
+                raise SourceError(
+                    f"{variable!r} is made from {used!r}, which changes later; the CPU executor cannot keep such a "
+                    "view while threads wait: index the array itself"
+                )
+    return found
+
+
+def _keep_array(variable: str, definitions: list[ast.AST], allocations: dict[str, Allocation], found: Kept) -> None:
+    only = definitions[0]
+    if len(definitions) > 1 or not isinstance(only, ast.Assign) or not isinstance(only.targets[0], ast.Name):
+        raise SourceError(
+            f"{variable!r} stands for several arrays, and threads wait while it does; the CPU executor covers a name "
+            "that is bound to one array"
+        )
+    value = only.value
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in allocations:
+        if allocations[value.func.id].space == "local":
+            found.local[variable] = value.func.id
+            return
+    found.arrays[variable] = value
+
+
+def _in_order(arrays: dict[str, ast.expr]) -> dict[str, ast.expr]:
+    """The arrays, each after those that it is made of."""
+    ordered: dict[str, ast.expr] = {}
+
+    def place(variable: str) -> None:
+        if variable in arrays and variable not in ordered:
+            for used in loads(arrays[variable]):
+                if used != variable:
+                    place(used)
+            ordered[variable] = arrays[variable]
+
+    for variable in arrays:
+        place(variable)
+    return ordered
+
+
+def exposed(node: ast.AST, bound: set[str]) -> set[str]:
+    """The names that a statement may read before it is certain that they are bound; ``bound`` grows by those it binds."""
+    if isinstance(node, ast.If):
+        found = loads(node.test) - bound
+        arms = []
+        for arm in (node.body, node.orelse):
+            inside = set(bound)
+            for statement in arm:
+                found |= exposed(statement, inside)
+            arms.append(inside)
+        bound |= arms[0] & arms[1]
+        return found
+    if isinstance(node, (ast.For, ast.While)):
+        head = node.iter if isinstance(node, ast.For) else node.test
+        found = loads(head) - bound
+        inside = set(bound)
+        if isinstance(node, ast.For):
+            inside |= stores(node.target)
+        for statement in [*node.body, *node.orelse]:
+            found |= exposed(statement, inside)
+        return found
+    found = loads(node) - bound
+    bound |= stores(node)
+    return found

@@ -31,7 +31,42 @@ def normalise(thread: Thread) -> list[ast.stmt]:
 
     Raises SourceError for a synchronising construct that is not covered.
     """
-    return _Normaliser(thread).statements(thread.body)
+    normaliser = _Normaliser(thread)
+    body = normaliser.statements(thread.body)
+    return without_returns(body) or body
+
+
+def without_returns(body: list[ast.stmt], kind: type[ast.stmt] = ast.Return) -> list[ast.stmt] | None:
+    """The statements with each early return as the other branch of an ``if``; None where a loop returns.
+
+    ``kind`` is the statement that returns: a Return, or a Leave in an inlined device function.
+
+    ``if done: return`` and what follows becomes ``if not done:`` and what follows. A return at the end goes.
+    """
+    for at, statement in enumerate(body):
+        if isinstance(statement, kind):
+            return body[:at]
+        if not any(isinstance(n, kind) for n in ast.walk(statement)):
+            continue
+        if not isinstance(statement, ast.If):
+            return None
+        rest = body[at + 1 :]
+        ends = [bool(arm) and isinstance(arm[-1], kind) for arm in (statement.body, statement.orelse)]
+        if not any(ends) and rest:
+            return None
+        arms = [
+            without_returns(arm if ended else [*arm, *rest], kind)
+            for arm, ended in zip((statement.body, statement.orelse), ends, strict=True)
+        ]
+        if arms[0] is None or arms[1] is None:
+            return None
+        test = statement.test
+        if not arms[0]:
+            test, arms = ast.copy_location(ast.UnaryOp(ast.Not(), test), test), [arms[1], []]
+        if not arms[0]:
+            return body[:at]
+        return [*body[:at], ast.copy_location(ast.If(test, arms[0], arms[1]), statement)]
+    return body
 
 
 class _Normaliser:
@@ -251,8 +286,9 @@ class _Normaliser:
                 return ast.Constant(None)
             value = self.expression(substitution.visit(returns[0].value), out)
             return self._put_aside(value, out, call.lineno)
-        inside = [s for statement in body for s in _listed(substitution.visit(statement))]
-        out.append(Scope(prefix, self.statements(inside), call.lineno))
+        inside = self.statements([s for statement in body for s in _listed(substitution.visit(statement))])
+        straight = without_returns(inside, Leave)
+        out.extend([Scope(prefix, inside, call.lineno)] if straight is None else straight)
         return name(result) if any(r.value is not None for r in returns) else ast.Constant(None)
 
     def _arguments(self, device: Thread, call: ast.Call) -> dict[str, ast.expr]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import itertools
 import linecache
 import math
@@ -21,10 +23,14 @@ from workbench.errors import CompileError, LaunchError
 from workbench.executors.cpu import exchanges
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
+from workbench.executors.cpu.fission import Plan, Strided
+from workbench.executors.cpu.loops import Loops
 from workbench.executors.cpu.machine import LOOK, Machine
 from workbench.executors.cpu.memory import array_maker
 from workbench.executors.cpu.normal import normalise
+from workbench.executors.cpu.ranges import count_by_ranges
 from workbench.executors.cpu.read import Thread, read
+from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.numba_cuda import Configuration, Dimensions
 from workbench.source import SourceError
 from workbench.tensors import as_numpy
@@ -64,37 +70,63 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Cal
             raise LaunchError(
                 f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
             )
-    if thread.synchronises:
+    if thread.synchronises or _has_loops(thread):
         inner, namespace = _block(thread, block, given, argument_types)
     else:
-        one_thread = _compile_thread(thread)
-        _compile(one_thread, thread, (types.int64,) * len(thread.indices) + argument_types)
-        inner, namespace = over_threads(thread, block, given), {"thread__": one_thread}
+        inner, namespace = _straight(thread, block, given, argument_types)
     run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": _assume}, thread.fastmath)
     _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
     return run
 
 
-def _block(
-    thread: Thread, block: Dimensions, given: list[str], argument_types: tuple
-) -> tuple[list[str], dict[str, Any]]:
-    """The lines that run a block whose threads wait for each other, and the namespace that they need."""
+Inner = tuple[list[str], dict[str, Any]]
+"""The lines that run one block, and the namespace that they need."""
+
+
+def _straight(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Inner:
+    """A block whose threads run one after the other, each from its beginning to its end."""
+    one_thread = _compile_thread(thread)
+    _compile(one_thread, thread, (types.int64,) * len(thread.indices) + argument_types)
+    return over_threads(thread, block, given), {"thread__": one_thread}
+
+
+def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Inner:
+    """A block cut into loops over its threads, or run state by state where it cannot be."""
+    waits = thread.synchronises
     try:
-        machine = Machine(thread, normalise(thread), block, dict(zip(given, argument_types, strict=True)))
         devices = _compile_devices(thread)
+        body = count_by_ranges(normalise(thread))
+        machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
         one_thread = _jit(machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file)
         indices = (types.int64,) * (len(INDEX_NAMES) + 1)
         try:
-            found = numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
+            kinds = numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
         except (NumbaError, UnsupportedBytecodeError) as error:
             raise CompileError(_explain(error, thread)) from None
-        machine.keep(found)
-        text = machine.text()
+        kinds |= dict(zip(given, argument_types, strict=True))
+        try:
+            known = Uniformity(thread, kinds, body, given, block[1] * block[2] == 1)
+            plan = Plan(body, known)
+            if not waits and not any(isinstance(node, Strided) for node in plan.nodes):
+                return _straight(thread, block, given, argument_types)
+            emitted: Loops | Machine = Loops(plan, known, block, machine.namespace)
+            text = emitted.text(given)
+        except NotUniform:
+            if not waits:
+                return _straight(thread, block, given, argument_types)
+            emitted = machine
+            machine.keep(kinds)
+            text = machine.text()
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
-    function = _jit(text, "block", {**machine.namespace, **devices}, thread.fastmath, thread.file)
+    function = _jit(text, "block", {**emitted.namespace, **devices}, thread.fastmath, thread.file)
     _compile(function, thread, (types.int64,) * 6 + (BYTES,) + argument_types)
     return [f"block({', '.join([*INDEX_NAMES[3:], 'dynamic__', *given])})"], {"block": function}
+
+
+def _has_loops(thread: Thread) -> bool:
+    """Whether there is a loop that might be turned inside out."""
+    return any(isinstance(n, (ast.For, ast.While)) for s in thread.body for n in ast.walk(s))
 
 
 def _compile_thread(thread: Thread) -> Any:

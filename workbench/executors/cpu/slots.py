@@ -32,23 +32,18 @@ class Kept:
 def kept(
     thread: Thread, pieces: list[list[ast.AST]], variable_types: dict[str, types.Type], allocations: dict[str, Allocation]
 ) -> Kept:
-    """How to keep the variables that more than one of ``pieces`` of the program uses, or one before binding it.
+    """How to keep the variables that one of ``pieces`` of the program reads before it binds them itself.
 
     Raises SourceError for a variable that cannot be kept.
     """
-    users: dict[str, int] = {}
     bound: set[str] = set()
     early: set[str] = set()
     for piece in pieces:
         seen: set[str] = set()
-        here: set[str] = set()
         for node in piece:
             early |= exposed(node, seen)
-            here |= loads(node) | stores(node)
             bound |= stores(node)
-        for variable in here:
-            users[variable] = users.get(variable, 0) + 1
-    outliving = sorted(v for v in bound if users[v] > 1 or v in early)
+    outliving = sorted(bound & early)
     definitions: dict[str, list[ast.AST]] = {}
     for piece in pieces:
         for node in piece:

@@ -1,0 +1,83 @@
+"""Turn a ``while`` that counts into a ``for`` over a range, so that later steps know how it goes.
+
+``i = E`` ... ``while i < n:`` ... ``i += step`` becomes ``i = E`` ... ``for i in range(i, n, step):`` where nothing else
+binds ``i``, nothing in the loop changes ``n`` or ``step``, and nobody reads ``i`` after the loop.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from workbench.executors.cpu.dialect import loads, name, stores, synchronises
+
+
+def count_by_ranges(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements with every counting ``while`` in which nothing waits turned into a ``for``."""
+    return _Counter(body).statements(body)
+
+
+class _Counter:
+    def __init__(self, body: list[ast.stmt]) -> None:
+        self.body = body
+        self.count = 0
+
+    def statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        out = []
+        for statement in body:
+            if isinstance(statement, ast.While):
+                statement = self._as_for(statement) or statement
+            for arm in ("body", "orelse"):
+                if isinstance(statement, (ast.If, ast.For, ast.While)):
+                    setattr(statement, arm, self.statements(getattr(statement, arm)))
+            out.append(statement)
+        return out
+
+    def _as_for(self, loop: ast.While) -> ast.For | None:
+        test, last = loop.test, loop.body[-1] if loop.body else None
+        if synchronises(loop) or loop.orelse or not isinstance(last, ast.AugAssign):
+            return None
+        if not (isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and len(test.ops) == 1):
+            return None
+        counter, stop, step = test.left.id, test.comparators[0], last.value
+        counts_up = isinstance(test.ops[0], ast.Lt) and isinstance(last.op, ast.Add)
+        if not counts_up or not isinstance(last.target, ast.Name) or last.target.id != counter:
+            return None
+        inner = loop.body[:-1]
+        if any(isinstance(n, (ast.Continue, ast.Break, ast.Return)) for s in inner for n in ast.walk(s)):
+            return None
+        changed = set().union(*(stores(s) for s in inner)) | {counter}
+        if changed & (loads(stop) | loads(step)) or counter in set().union(*(stores(s) for s in inner)):
+            return None
+        if any(isinstance(n, (ast.Subscript, ast.Call)) for e in (stop, step) for n in ast.walk(e) if not _is_size(n)):
+            return None
+        # its starting value, the loop's test and the loop's step are all that mention it outside the body
+        if self._mentions(self.body, counter) != self._mentions(inner, counter) + 3 or not _is_positive(step):
+            return None
+        self.count += 1
+        inside = f"{counter}__{self.count}"
+        renamed = [_Renamed(counter, inside).visit(s) for s in inner]
+        over = ast.Call(name("range"), [name(counter), stop, step], [])
+        return ast.copy_location(ast.For(ast.Name(inside, ast.Store()), over, renamed or [ast.Pass()], []), loop)
+
+    def _mentions(self, body: list[ast.stmt], variable: str) -> int:
+        return sum(isinstance(n, ast.Name) and n.id == variable for s in body for n in ast.walk(s))
+
+
+def _is_size(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+
+
+def _is_positive(step: ast.expr) -> bool:
+    """A range refuses a step of zero, with which a ``while`` only never ends; a negative one must not get here."""
+    if isinstance(step, ast.Constant):
+        return isinstance(step.value, int) and step.value > 0
+    names = {n.id for n in ast.walk(step) if isinstance(n, ast.Name)}
+    return bool(names) and not any(isinstance(n, (ast.Sub, ast.USub)) for n in ast.walk(step))
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, old: str, new: str) -> None:
+        self.old, self.new = old, new
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.copy_location(ast.Name(self.new, node.ctx), node) if node.id == self.old else node

@@ -41,15 +41,21 @@ class Text:
         return "\n".join(self.lines) + "\n"
 
 
-def emit_thread(thread: Thread) -> Text:
-    """The function of one thread: its indices first, then the kernel's own parameters."""
+def emit_thread(thread: Thread, given: list[str] | None = None) -> Text:
+    """The function of one thread: its indices first, then the kernel's own parameters.
+
+    ``given`` are the parameters that a kernel was launched with; the others take their defaults.
+    """
     text = Text()
-    first_default = len(thread.parameters) - len(thread.defaults)
-    parameters = [
-        name if i < first_default else f"{name}={ast.unparse(thread.defaults[i - first_default])}"
-        for i, name in enumerate(thread.parameters)
-    ]
-    text.add(0, f"def {thread.name}({', '.join([*thread.indices, *parameters])}):")
+    defaults = dict(zip(reversed(thread.parameters), reversed(thread.defaults), strict=False))
+    if given is None:
+        listed = [f"{p}={ast.unparse(defaults[p])}" if p in defaults else p for p in thread.parameters]
+    else:
+        listed = given
+    text.add(0, f"def {thread.name}({', '.join([*thread.indices, *listed])}):")
+    if given is not None:
+        for parameter in thread.parameters[len(given) :]:
+            text.add(1, f"{parameter} = {ast.unparse(defaults[parameter])}")
     add_statements(text, 1, thread.body or [ast.Pass()])
     return text
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -33,8 +34,11 @@ COVERED = (
 )  # fmt: skip
 """The statements of Numba's CUDA dialect."""
 
-NOT_COVERED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set)
-"""Expressions that need memory that a CUDA thread does not have."""
+NOT_COVERED = (
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set, ast.Yield,
+    ast.YieldFrom,
+)  # fmt: skip
+"""Expressions that need memory that a CUDA thread does not have, or a caller that it cannot go back to."""
 
 MARK = "cuda__"
 """How the names of synchronising operations begin in what read returns."""
@@ -121,6 +125,7 @@ class _Resolver(ast.NodeTransformer):
     ) -> None:
         self.thread, self.names, self.block, self.callers = thread, names, block, callers
         self.operations = numba_cuda.operations()
+        self.is_kernel = len(callers) == 1
 
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, NOT_COVERED) or (isinstance(node, ast.stmt) and not isinstance(node, COVERED)):
@@ -148,6 +153,8 @@ class _Resolver(ast.NodeTransformer):
         node = self.generic_visit(node)
         if operation == "const.array_like":
             return node.args[0]
+        if called in (min, max) and len(node.args) > 2:
+            return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
         if operation == "lanemask_lt":
             lane = self._lane()
             return ast.BinOp(ast.BinOp(ast.Constant(1), ast.LShift(), lane), ast.Sub(), ast.Constant(1))
@@ -157,6 +164,21 @@ class _Resolver(ast.NodeTransformer):
         if device is not None and not device.synchronises:
             node.args = [name(index) for index in device.indices] + node.args
         return node
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        returns = node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None)
+        if returns and self.is_kernel:
+            code = ast.unparse(node)
+            raise SourceError(f"line {node.lineno}: `{code}`: a kernel returns nothing; write into an array")
+        return self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        if not isinstance(node.op, ast.Pow):
+            return self.generic_visit(node)
+        base = copy.deepcopy(node.target)
+        base.ctx = ast.Load()
+        power = ast.copy_location(ast.BinOp(base, ast.Pow(), node.value), node)
+        return self.visit(ast.copy_location(ast.Assign([node.target], power), node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         node = self.generic_visit(node)

@@ -35,7 +35,9 @@ from workbench.numba_cuda import Configuration, Dimensions
 from workbench.source import SourceError
 from workbench.tensors import as_numpy
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+# Without reference counts (_nrt): a kernel's arrays outlive its run, and counting them in the innermost loop can cost
+# forty times what the kernel does.
+OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 
 BYTES = types.Array(types.uint8, 1, "C")
 

@@ -22,7 +22,9 @@ from workbench.executors.cpu.read import Thread, read
 from workbench.numba_cuda import Configuration, Dimensions
 from workbench.tensors import as_numpy
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+# Without reference counts (_nrt): a kernel's arrays outlive its run, and counting them in the innermost loop can cost
+# forty times what the kernel does.
+OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 
 _compiled: WeakKeyDictionary[Any, dict[tuple, Callable]] = WeakKeyDictionary()
 _numbers = itertools.count(1)

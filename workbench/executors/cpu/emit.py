@@ -8,8 +8,8 @@ threads of blocks ``first`` to ``last``. Numba's compiler puts the one into the 
         if i < x.size:
             y[i] = x[i] * x[i]
 
-    def run(first, last, gridDim__x, gridDim__y, gridDim__z, x, y):
-        for block in range(first, last):
+    def run(first__, last__, gridDim__x, gridDim__y, gridDim__z, x, y):
+        for block__ in range(first__, last__):
             ...
             for threadIdx__x in range(256):
                 k(threadIdx__x, blockIdx__x, x, y)
@@ -39,16 +39,22 @@ class Text:
         return "\n".join(self.lines) + "\n"
 
 
-def emit_thread(thread: Thread) -> Text:
-    """The function of one thread: its indices first, then the kernel's own parameters."""
+def emit_thread(thread: Thread, given: list[str] | None = None) -> Text:
+    """The function of one thread: its indices first, then the kernel's own parameters.
+
+    ``given`` are the parameters that a kernel was launched with; the others take their defaults.
+    """
     text = Text()
-    first_default = len(thread.parameters) - len(thread.defaults)
-    parameters = [
-        name if i < first_default else f"{name}={ast.unparse(thread.defaults[i - first_default])}"
-        for i, name in enumerate(thread.parameters)
-    ]
-    text.add(0, f"def {thread.name}({', '.join([*thread.indices, *parameters])}):")
-    _emit_statements(text, 1, thread.body or [ast.Pass()])
+    defaults = dict(zip(reversed(thread.parameters), reversed(thread.defaults), strict=False))
+    if given is None:
+        listed = [f"{p}={ast.unparse(defaults[p])}" if p in defaults else p for p in thread.parameters]
+    else:
+        listed = given
+    text.add(0, f"def {thread.name}({', '.join([*thread.indices, *listed])}):")
+    if given is not None:
+        for parameter in thread.parameters[len(given) :]:
+            text.add(1, f"{parameter} = {ast.unparse(defaults[parameter])}")
+    add_statements(text, 1, thread.body or [ast.Pass()])
     return text
 
 
@@ -56,31 +62,31 @@ def emit_run(thread: Thread, block: Dimensions, arguments: int) -> Text:
     """The loop over blocks ``first`` to ``last`` (of the grid counted through, x fastest) and over their threads."""
     given = thread.parameters[:arguments]
     text = Text()
-    text.add(0, f"def run({', '.join(['first', 'last', 'gridDim__x', 'gridDim__y', 'gridDim__z', *given])}):")
-    text.add(1, "for block in range(first, last):")
-    text.add(2, "blockIdx__x = block % gridDim__x")
-    text.add(2, "blockIdx__y = block // gridDim__x % gridDim__y")
-    text.add(2, "blockIdx__z = block // (gridDim__x * gridDim__y)")
+    text.add(0, f"def run({', '.join(['first__', 'last__', 'gridDim__x', 'gridDim__y', 'gridDim__z', *given])}):")
+    text.add(1, "for block__ in range(first__, last__):")
+    text.add(2, "blockIdx__x = block__ % gridDim__x")
+    text.add(2, "blockIdx__y = block__ // gridDim__x % gridDim__y")
+    text.add(2, "blockIdx__z = block__ // (gridDim__x * gridDim__y)")
     for axis in "xyz":
         # an index that is known to be non-negative needs none of Python's wrap-around, and vectorises
-        text.add(2, f"assume(blockIdx__{axis} >= 0)")
-        text.add(2, f"assume(blockIdx__{axis} < 2147483648)")
+        text.add(2, f"assume__(blockIdx__{axis} >= 0)")
+        text.add(2, f"assume__(blockIdx__{axis} < 2147483648)")
     for depth, (axis, size) in enumerate(zip("zyx", reversed(block), strict=True), start=2):
         text.add(depth, f"for threadIdx__{axis} in range({size}):")
-    text.add(5, f"thread({', '.join([*thread.indices, *given])})")
+    text.add(5, f"thread__({', '.join([*thread.indices, *given])})")
     return text
 
 
-def _emit_statements(text: Text, indent: int, statements: list[ast.stmt]) -> None:
+def add_statements(text: Text, indent: int, statements: list[ast.stmt]) -> None:
     for statement in statements:
         origin = getattr(statement, "lineno", None)
         if isinstance(statement, (ast.If, ast.For, ast.While)):
             head = ast.unparse(type(statement)(**{**vars(statement), "body": [], "orelse": []}))
             text.add(indent, head.splitlines()[0], origin)
-            _emit_statements(text, indent + 1, statement.body)
+            add_statements(text, indent + 1, statement.body)
             if statement.orelse:
                 text.add(indent, "else:", origin)
-                _emit_statements(text, indent + 1, statement.orelse)
+                add_statements(text, indent + 1, statement.orelse)
         else:
             for line in ast.unparse(statement).splitlines():
                 text.add(indent, line, origin)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -30,8 +31,11 @@ COVERED = (
 )  # fmt: skip
 """The statements of Numba's CUDA dialect."""
 
-NOT_COVERED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set)
-"""Expressions that need memory that a CUDA thread does not have."""
+NOT_COVERED = (
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set, ast.Yield,
+    ast.YieldFrom,
+)  # fmt: skip
+"""Expressions that need memory that a CUDA thread does not have, or a caller that it cannot go back to."""
 
 
 @dataclass
@@ -92,6 +96,7 @@ class _Resolver(ast.NodeTransformer):
     ) -> None:
         self.thread, self.names, self.block, self.callers = thread, names, block, callers
         self.operations = numba_cuda.operations()
+        self.is_kernel = len(callers) == 1
 
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, NOT_COVERED) or (isinstance(node, ast.stmt) and not isinstance(node, COVERED)):
@@ -117,10 +122,28 @@ class _Resolver(ast.NodeTransformer):
         if operation in ("grid", "gridsize"):
             return ast.copy_location(self._grid(operation, node), node)
         node = self.generic_visit(node)
+        if called in (min, max) and len(node.args) > 2:
+            return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
         if isinstance(node.func, ast.Name) and node.func.id in self.thread.devices:
             indices = self.thread.devices[node.func.id].indices
             node.args = [ast.Name(name, ast.Load()) for name in indices] + node.args
         return node
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        returns = node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None)
+        if returns and self.is_kernel:
+            raise SourceError(
+                f"line {node.lineno}: `{ast.unparse(node)}`: a kernel returns nothing; write into an array"
+            )
+        return self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        if not isinstance(node.op, ast.Pow):
+            return self.generic_visit(node)
+        base = copy.deepcopy(node.target)
+        base.ctx = ast.Load()
+        power = ast.copy_location(ast.BinOp(base, ast.Pow(), node.value), node)
+        return self.visit(ast.copy_location(ast.Assign([node.target], power), node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         node = self.generic_visit(node)

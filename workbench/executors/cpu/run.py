@@ -40,34 +40,35 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
     values = tuple(map(as_numpy, arguments))
     key = (block, *map(numba.typeof, values))
     variants = _compiled.setdefault(kernel, {})
+    if shared_bytes:
+        name = numba_cuda.python_function(kernel).__name__
+        raise CompileError(f"{name}: the CPU executor does not do dynamic shared memory yet")
     function = variants.get(key)
     if function is None:
-        function = variants[key] = compile_kernel(kernel, block, key[1:], shared_bytes)
+        function = variants[key] = compile_kernel(kernel, block, key[1:])
     function(0, math.prod(grid), *grid, *values)
 
 
-def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, shared_bytes: int = 0) -> Callable:
+def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Callable:
     """The compiled ``run(first, last, gridDim x, y, z, *arguments)`` of a kernel for one block shape."""
     thread = read(kernel, block)
-    if shared_bytes:
-        raise CompileError(f"{thread.name}: the CPU executor does not do dynamic shared memory yet")
     for name, kind in zip(thread.parameters, argument_types, strict=False):
         if getattr(kind, "dtype", kind) == types.float16:
             raise LaunchError(
                 f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
             )
-    one_thread = _compile_thread(thread)
+    one_thread = _compile_thread(thread, thread.parameters[: len(argument_types)])
     indices = (types.int64,) * len(thread.indices)
     _compile(one_thread, thread, indices + argument_types)
     text = emit_run(thread, block, len(argument_types))
-    run = _jit(text, "run", {"thread": one_thread, "assume": _assume}, thread.fastmath)
+    run = _jit(text, "run", {"thread__": one_thread, "assume__": _assume}, thread.fastmath)
     _compile(run, thread, (types.int64,) * 5 + argument_types)
     return run
 
 
-def _compile_thread(thread: Thread) -> Any:
+def _compile_thread(thread: Thread, given: list[str] | None = None) -> Any:
     devices = {name: _compile_thread(device) for name, device in thread.devices.items()}
-    return _jit(emit_thread(thread), thread.name, {**thread.outside, **devices}, thread.fastmath, thread.file)
+    return _jit(emit_thread(thread, given), thread.name, {**thread.outside, **devices}, thread.fastmath, thread.file)
 
 
 _origins: dict[str, tuple[str, list[int | None]]] = {}

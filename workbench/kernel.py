@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,7 +15,7 @@ from workbench.source import UNKNOWN, Names, SourceError, function_tree
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel as its launch sees it.
+    """A kernel as its launch sees it: ``required`` of its parameters have no default.
 
     ``written`` holds the parameters that the kernel's source stores into, itself or through a device function. It is
     empty when the source cannot be read.
@@ -24,6 +24,7 @@ class Kernel:
     name: str
     parameters: tuple[str, ...]
     required: int
+    variadic: bool
     written: frozenset[str]
 
 
@@ -39,7 +40,8 @@ def describe(kernel: Any) -> Kernel:
         found = _known[kernel] = Kernel(
             name=function.__name__,
             parameters=tuple(p.name for p in signature),
-            required=sum(p.default is p.empty for p in signature),
+            required=sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in signature),
+            variadic=any(p.kind is p.VAR_POSITIONAL for p in signature),
             written=_written(function, ()),
         )
     return found
@@ -51,11 +53,20 @@ def _written(function: Callable, callers: tuple[Callable, ...]) -> frozenset[str
     except SourceError:
         return frozenset()
     aliases = {a.arg: {a.arg} for a in tree.args.args}
+    before = -1
+    while before != sum(map(len, aliases.values())):  # a loop may pass a name on that is bound further down
+        before = sum(map(len, aliases.values()))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    _bind(target, node.value, aliases)
+            elif isinstance(node, ast.AnnAssign) and node.value is not None:
+                _bind(node.target, node.value, aliases)
+            elif isinstance(node, ast.For):
+                _bind(node.target, node.iter, aliases)
     written: set[str] = set()
-    for node in _in_order(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            aliases.setdefault(node.targets[0].id, set()).update(_roots(node.value, aliases))
-        elif isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
             written |= _roots(node, aliases)
         elif isinstance(node, ast.Call):
             for argument in _stored_by_call(node, names, (*callers, function)):
@@ -63,17 +74,32 @@ def _written(function: Callable, callers: tuple[Callable, ...]) -> frozenset[str
     return frozenset(written)
 
 
-def _in_order(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        yield child
-        yield from _in_order(child)
+def _bind(target: ast.expr, value: ast.expr, aliases: dict[str, set[str]]) -> None:
+    """Note which parameters' memory the names in ``target`` may share from now on."""
+    if isinstance(target, ast.Name):
+        aliases.setdefault(target.id, set()).update(_roots(value, aliases))
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        matched = isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts)
+        for k, part in enumerate(target.elts):
+            _bind(part, value.elts[k] if matched else value, aliases)
 
 
 def _roots(node: ast.expr, aliases: dict[str, set[str]]) -> set[str]:
-    """The parameters whose memory an expression such as ``a[0].real`` may share."""
-    while isinstance(node, (ast.Subscript, ast.Attribute)):
-        node = node.value
-    return aliases.get(node.id, set()) if isinstance(node, ast.Name) else set()
+    """The parameters whose memory an expression such as ``a[0].real`` or ``a.reshape(n)`` may share."""
+    if isinstance(node, ast.Name):
+        return aliases.get(node.id, set())
+    if isinstance(node, (ast.Subscript, ast.Attribute, ast.Starred)):
+        return _roots(node.value, aliases)
+    if isinstance(node, ast.IfExp):
+        return _roots(node.body, aliases) | _roots(node.orelse, aliases)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return set().union(*(_roots(part, aliases) for part in node.elts))
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):  # a method such as reshape; cuda.local.array shares with nobody
+            return _roots(node.func.value, aliases)
+        parts = [*node.args, *(keyword.value for keyword in node.keywords)]
+        return set().union(*(_roots(part, aliases) for part in parts))
+    return set()
 
 
 def _stored_by_call(node: ast.Call, names: Names, callers: tuple[Callable, ...]) -> list[ast.expr]:
@@ -88,7 +114,8 @@ def _stored_by_call(node: ast.Call, names: Names, callers: tuple[Callable, ...])
             return []
         written = _written(function, callers)
         parameters = inspect.signature(function).parameters
-        return [argument for name, argument in zip(parameters, node.args, strict=False) if name in written]
+        given = dict(zip(parameters, node.args, strict=False)) | {k.arg: k.value for k in node.keywords if k.arg}
+        return [argument for name, argument in given.items() if name in written]
     if numba_cuda.operations().get(id(called), "").startswith("atomic.") or ".atomic." in ast.unparse(node.func):
         return node.args[:1]
     return []

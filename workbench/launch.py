@@ -117,7 +117,8 @@ def _check_dimensions(kernel: Kernel, what: str, dimensions: Sequence[int], limi
 
 
 def _check_count(kernel: Kernel, arguments: Sequence[Any]) -> None:
-    if not kernel.required <= len(arguments) <= len(kernel.parameters):
+    enough = len(arguments) >= kernel.required
+    if not enough or (len(arguments) > len(kernel.parameters) and not kernel.variadic):
         raise LaunchError(
             f"{kernel.name} takes {len(kernel.parameters)} argument{'s' * (len(kernel.parameters) != 1)} "
             f"({', '.join(kernel.parameters)}), and got {len(arguments)}"
@@ -153,7 +154,17 @@ def _check_argument(kernel: Kernel, name: str, argument: Any) -> None:
     elif isinstance(argument, int):
         if not -(2**63) <= argument < 2**63:
             raise LaunchError(f"{kernel.name}: {name!r} is {argument}, which does not fit in int64")
-    elif not isinstance(argument, (float, complex, np.ndarray, np.generic)):
+    elif isinstance(argument, np.ndarray):
+        if isinstance(argument, np.ma.MaskedArray):
+            raise LaunchError(
+                f"{kernel.name}: {name!r} is a MaskedArray, and a kernel would not see its mask; pass .filled(value)"
+            )
+        if not argument.dtype.isnative:
+            raise LaunchError(
+                f"{kernel.name}: {name!r} is {argument.dtype.str}, in another byte order than this machine's; pass "
+                ".astype(array.dtype.newbyteorder('='))"
+            )
+    elif not isinstance(argument, (float, complex, np.generic)):
         raise LaunchError(
             f"{kernel.name}: {name!r} is a {type(argument).__name__}; a kernel takes torch tensors and scalars "
             "(make a tensor of it with torch.tensor)"

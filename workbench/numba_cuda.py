@@ -6,6 +6,7 @@ importing workbench does not pay for it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable
@@ -91,7 +92,7 @@ _OPERATIONS = """
     shared.array local.array const.array_like
     atomic.add atomic.sub atomic.max atomic.min atomic.nanmax atomic.nanmin atomic.and_ atomic.or_ atomic.xor
     atomic.inc atomic.dec atomic.exch atomic.cas atomic.compare_and_swap
-    popc brev clz ffs fma cbrt selp nanosleep
+    popc brev clz ffs fma cbrt selp nanosleep cg.this_grid
 """
 
 
@@ -117,7 +118,7 @@ def local_types(function: Callable, argument_types: tuple) -> dict[str, Any]:
 
     A variable that holds several types one after the other gets the one that they unify to. Raises Numba's own errors.
     """
-    from numba.core import compiler, typed_passes
+    from numba.core import compiler, typed_passes, types
     from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
     from numba.core.registry import cpu_target
 
@@ -156,20 +157,12 @@ def local_types(function: Callable, argument_types: tuple) -> dict[str, Any]:
     flags = compiler.Flags()
     flags.nrt = True
     flags.error_model = "numpy"
-    try:
+    with contextlib.suppress(Inferred):
         compiler.compile_extra(
             context, cpu_target.target_context, function, argument_types, None, flags, {}, pipeline_class=UntilInference
         )
-    except Inferred:
-        pass
     versions: dict[str, list] = {}
     for variable, kind in found.items():
         if not variable.startswith(("$", "arg.")):
-            versions.setdefault(variable.split(".")[0], []).append(_without_literal(kind))
+            versions.setdefault(variable.split(".")[0], []).append(types.unliteral(kind))
     return {variable: context.unify_types(*kinds) for variable, kinds in versions.items()}
-
-
-def _without_literal(kind: Any) -> Any:
-    from numba.core import types
-
-    return types.unliteral(kind)

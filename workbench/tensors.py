@@ -32,6 +32,9 @@ def refusal(tensor: torch.Tensor) -> str | None:
             "is inside torch.func (vmap, grad, ...), which hides its memory; call the kernel from an "
             "autograd.Function, whose forward receives plain tensors"
         )
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        kind = type(tensor).__name__
+        return f"is a {kind}, which has no memory of its own that a kernel could read; pass a plain tensor"
     if tensor.layout != torch.strided:
         return f"is {tensor.layout}, and a kernel reads strided memory; pass .to_dense() or its index and value tensors"
     if tensor.dtype not in KERNEL_DTYPES:

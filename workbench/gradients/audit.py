@@ -189,6 +189,10 @@ def _names(function: Callable, inputs: Sequence) -> list[str]:
 def _against_reference(subject: _Subject, reference: Callable) -> list[Check]:
     float64, float32 = torch.float64, torch.float32
     upstream, ones = subject.upstream, torch.ones_like(subject.upstream)
+    shape = subject.value(reference, subject.inputs(float64)).shape
+    if shape != upstream.shape:
+        said = f"its shape is {tuple(upstream.shape)} and should be {tuple(shape)}"
+        return [Check("value, float64, against torch", "wrong", math.inf, MARGIN, "ulp", said=said)]
     # the truth for float32 is float64 arithmetic on the inputs and upstream gradient that float32 can hold
     upstream32 = upstream.to(float32).to(float64)
     truth32 = subject.gradients(reference, subject.inputs(float64, float32), upstream32)
@@ -227,9 +231,6 @@ def _check(
     unscaled: torch.Tensor | None,
 ) -> Check:
     allowed = MARGIN * max(own, 1.0)
-    if got.shape != truth.shape:
-        said = f"its shape is {tuple(got.shape)} and should be {tuple(truth.shape)}"
-        return Check(question, "wrong", math.inf, allowed, "ulp", own, said)
     error = ulps(got, truth, dtype)
     wrong = error > allowed
     worst = float(error.max()) if error.numel() else 0.0

@@ -26,11 +26,12 @@ class DirectionalDerivative:
 def directional_derivative(
     function: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor], direction: Sequence[torch.Tensor | None]
 ) -> DirectionalDerivative:
-    """The derivative of the sum of ``function(*inputs)`` along ``direction``, from four values of it.
+    """The derivative of the sum of ``function(*inputs)`` along ``direction``, from five values of it.
 
     ``direction`` holds a tensor of its input's shape for each input that moves, and None for the others. Two central
-    differences, over a step and over half of it, are extrapolated to step zero; what they differ by bounds the error,
-    together with the rounding of the points and of the values.
+    differences, over a step and over half of it, are extrapolated to step zero. What bounds the error: how much the two
+    differ; a kink, where the slopes on both sides differ by as much over half the step as over all of it; and the
+    rounding of the points and of the values.
     """
     moving = [(x, v) for x, v in zip(inputs, direction, strict=True) if v is not None]
     epsilon = torch.finfo(moving[0][0].dtype).eps
@@ -43,11 +44,16 @@ def directional_derivative(
             value = function(*moved)
         return float(value.sum()), float(value.abs().sum())
 
-    (plus, size), (minus, _), (half_plus, _), (half_minus, _) = at(step), at(-step), at(step / 2), at(-step / 2)
+    (here, size), (plus, _), (minus, _), (half_plus, _), (half_minus, _) = map(
+        at, (0, step, -step, step / 2, -step / 2)
+    )
     whole = (plus - minus) / (2 * step)
     half = (half_plus - half_minus) / step
+    bend = (plus - 2 * here + minus) / step
+    half_bend = (half_plus - 2 * here + half_minus) / (step / 2)
+    kink = abs(bend - 2 * half_bend)  # of a smooth function the bend halves with the step
     rounding = 4 * epsilon * (size + abs(half) * largest) / step
-    return DirectionalDerivative((4 * half - whole) / 3, abs(whole - half) + rounding, step)
+    return DirectionalDerivative((4 * half - whole) / 3, abs(whole - half) + kink + rounding, step)
 
 
 @dataclass(frozen=True)

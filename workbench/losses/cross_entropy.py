@@ -13,45 +13,54 @@ import torch
 from numba import cuda
 
 from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, check_reduction, reduced
+from workbench.losses.arguments import check_floating, check_reduction, once_differentiable, reduced
 
 BLOCK = 128
 
 
 @cuda.jit(device=True)
-def log_sum_exp(z):
-    """log Σ exp z[c], with the largest logit taken out so that no exponential overflows."""
+def largest_of(z):
+    """max z[c]"""
     largest = z[0]
     for c in range(1, z.size):
         if z[c] > largest:
             largest = z[c]
+    return largest
+
+
+@cuda.jit(device=True)
+def log_total(z, largest):
+    """log Σ exp(z[c] - largest), in which no exponential overflows."""
     total = z.dtype.type(0)
     for c in range(z.size):
         total += math.exp(z[c] - largest)
-    return largest + math.log(total)
+    return math.log(total)
 
 
 @cuda.jit
-def cross_entropy_kernel(logits, target, weight, loss, normalizer):
-    """The loss of each row, and the log of its softmax's denominator, which the gradient needs again.
+def cross_entropy_kernel(logits, target, weight, loss, shift, log_sum):
+    """The loss of each row, and the two parts of its softmax's denominator, exp(shift) · exp(log_sum).
 
-    logits [n, classes], target [n] of integers, weight [classes].
+    logits [n, classes], target [n] of integers, weight [classes]. The parts stay apart, since their sum would lose the
+    digits that matter where the logits are large.
 
-    Updates: loss [n], normalizer [n]. A row whose target is no class gets NaN and reads nothing else.
+    Updates: loss [n], shift [n], log_sum [n]. A row whose target is no class gets NaN and reads nothing else.
     """
     i = cuda.grid(1)
     if i < loss.size:
         t = target[i]
         if t < 0 or t >= weight.size:
             loss[i] = math.nan
-            normalizer[i] = math.nan
+            shift[i] = math.nan
+            log_sum[i] = math.nan
         else:
-            normalizer[i] = log_sum_exp(logits[i])
-            loss[i] = weight[t] * (normalizer[i] - logits[i, t])
+            shift[i] = largest_of(logits[i])
+            log_sum[i] = log_total(logits[i], shift[i])
+            loss[i] = weight[t] * (log_sum[i] - (logits[i, t] - shift[i]))
 
 
 @cuda.jit
-def cross_entropy_gradient_kernel(logits, target, weight, normalizer, upstream, gradient):
+def cross_entropy_gradient_kernel(logits, target, weight, shift, log_sum, upstream, gradient):
     """The gradient by the logits, times the upstream gradient [n] of each row.
 
     Updates: gradient [n, classes]. A row whose target is no class gets NaN.
@@ -63,7 +72,7 @@ def cross_entropy_gradient_kernel(logits, target, weight, normalizer, upstream, 
         for c in range(gradient.shape[1]):
             if valid:
                 is_target = gradient.dtype.type(c == t)
-                probability = math.exp(logits[i, c] - normalizer[i])
+                probability = math.exp(logits[i, c] - shift[i] - log_sum[i])
                 gradient[i, c] = upstream[i] * weight[t] * (probability - is_target)
             else:
                 gradient[i, c] = math.nan
@@ -76,27 +85,29 @@ class CrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        loss, normalizer = logits.new_empty(2, logits.shape[0])
-        launch(cross_entropy_kernel[blocks(loss.numel(), BLOCK), BLOCK], logits, target, weight, loss, normalizer)
-        return loss, normalizer
+    def forward(
+        logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        loss, shift, log_sum = (logits.new_empty(logits.shape[0]) for _ in range(3))
+        kernel = cross_entropy_kernel[blocks(loss.numel(), BLOCK), BLOCK]
+        launch(kernel, logits, target, weight, loss, shift, log_sum)
+        return loss, shift, log_sum
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: tuple) -> None:
-        _, normalizer = output
-        ctx.mark_non_differentiable(normalizer)
-        ctx.save_for_backward(*inputs, normalizer)
+        _, shift, log_sum = output
+        ctx.mark_non_differentiable(shift, log_sum)
+        ctx.save_for_backward(*inputs, shift, log_sum)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:
-        logits, target, weight, normalizer = ctx.saved_tensors
+    def backward(ctx, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:
+        logits, target, weight, shift, log_sum = ctx.saved_tensors
         if not ctx.needs_input_grad[0]:
             return None, None, None
         gradient = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
         kernel = cross_entropy_gradient_kernel[blocks(logits.shape[0], BLOCK), BLOCK]
-        launch(kernel, logits, target, weight, normalizer, upstream, gradient)
-        return gradient, None, None
+        launch(kernel, logits, target, weight, shift, log_sum, upstream, gradient)
+        return once_differentiable("cross_entropy", gradient, logits, upstream), None, None
 
 
 def cross_entropy(
@@ -135,7 +146,7 @@ def cross_entropy(
         raise ValueError("weight requires grad, and this loss gives it none; pass weight.detach()")
     if target.device.type == "cpu":
         _check_targets(target, classes)
-    loss, _ = CrossEntropy.apply(logits, target, weight)
+    loss, _, _ = CrossEntropy.apply(logits, target, weight)
     if reduction == "mean":
         return loss.sum() / weight[target].sum()
     return reduced(loss, reduction)

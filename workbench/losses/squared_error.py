@@ -10,7 +10,7 @@ import torch
 from numba import cuda
 
 from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, check_same, reduced
+from workbench.losses.arguments import check_floating, check_same, once_differentiable, reduced
 
 BLOCK = 256
 
@@ -71,7 +71,6 @@ class SquaredError(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         x, y = ctx.saved_tensors
         needs_x, needs_y = ctx.needs_input_grad
@@ -84,7 +83,7 @@ def _gradient(of: torch.Tensor, other: torch.Tensor, upstream: torch.Tensor) -> 
     gradient = torch.empty(of.shape, dtype=of.dtype, device=of.device)
     kernel = squared_error_gradient_kernel[blocks(gradient.numel(), BLOCK), BLOCK]
     launch(kernel, of.reshape(-1), other.reshape(-1), upstream.reshape(-1), gradient.view(-1))
-    return gradient
+    return once_differentiable("squared_error", gradient, of, other, upstream)
 
 
 def squared_error(x: torch.Tensor, y: torch.Tensor, reduction: str = "mean") -> torch.Tensor:

@@ -1,6 +1,7 @@
 """``cuda.atomic`` for one worker, which runs the threads one after the other: a plain read and a plain write.
 
-Each function returns the value that was there before. Float minimum and maximum ignore a NaN operand, as CUDA's do.
+Each function returns the value that was there before. ``max`` and ``min`` leave the array alone if
+either value is NaN; ``nanmax`` and ``nanmin`` replace a NaN, as numba-cuda's do.
 """
 
 from __future__ import annotations
@@ -27,13 +28,29 @@ def sub(array, index, value):
 @_compiled
 def max(array, index, value):
     old = array[index]
-    if value > old or old != old:
+    if value > old:
         array[index] = value
     return old
 
 
 @_compiled
 def min(array, index, value):
+    old = array[index]
+    if value < old:
+        array[index] = value
+    return old
+
+
+@_compiled
+def nanmax(array, index, value):
+    old = array[index]
+    if value > old or old != old:
+        array[index] = value
+    return old
+
+
+@_compiled
+def nanmin(array, index, value):
     old = array[index]
     if value < old or old != old:
         array[index] = value

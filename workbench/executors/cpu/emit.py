@@ -1,15 +1,15 @@
 """Emit a kernel for the CPU: readable Python text, which Numba compiles and a person can read.
 
 For a kernel ``k`` with parameters ``x, y`` the text is two functions: what one thread does, and a loop over the
-threads of blocks ``first`` to ``last``. Numba's compiler puts the one into the other and vectorises the loop:
+threads of blocks ``first__`` to ``last__``. Numba's compiler puts the one into the other and vectorises the loop:
 
     def k(threadIdx__x, blockIdx__x, x, y):
         i = blockIdx__x * 256 + threadIdx__x
         if i < x.size:
             y[i] = x[i] * x[i]
 
-    def run(first, last, gridDim__x, gridDim__y, gridDim__z, x, y):
-        for block__ in range(first, last):
+    def run(first__, last__, gridDim__x, gridDim__y, gridDim__z, x, y):
+        for block__ in range(first__, last__):
             ...
             for threadIdx__x in range(256):
                 k(threadIdx__x, blockIdx__x, x, y)
@@ -61,13 +61,13 @@ def emit_thread(thread: Thread, given: list[str] | None = None) -> Text:
 
 
 def emit_run(given: list[str], inner: list[str]) -> Text:
-    """The loop over blocks ``first`` to ``last`` of the grid, counted through with x fastest.
+    """The loop over blocks ``first__`` to ``last__`` of the grid, counted through with x fastest.
 
     ``given`` are the kernel's parameters; ``inner`` the lines that run one block.
     """
     text = Text()
-    text.add(0, f"def run({', '.join(['first', 'last', *GRID, 'dynamic__', *given])}):")
-    text.add(1, "for block__ in range(first, last):")
+    text.add(0, f"def run({', '.join(['first__', 'last__', *GRID, 'dynamic__', *given])}):")
+    text.add(1, "for block__ in range(first__, last__):")
     text.add(2, "blockIdx__x = block__ % gridDim__x")
     text.add(2, "blockIdx__y = block__ // gridDim__x % gridDim__y")
     text.add(2, "blockIdx__z = block__ // (gridDim__x * gridDim__y)")

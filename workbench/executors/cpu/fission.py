@@ -14,7 +14,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workbench.executors.cpu.dialect import SHUFFLES, Barrier, Exchange, assign, loads, name, stores, synchronises
+from workbench.executors.cpu.dialect import SHUFFLES, Barrier, Exchange, assign, loads, name, stores
 from workbench.executors.cpu.states import stays_whole
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 
@@ -157,7 +157,9 @@ class Plan:
             cut()
         nodes.append(Once([statement]))
 
-    def _split(self, statement: ast.stmt, place: Place, nodes: list[Node], pending: list, cut: Callable[[], None]) -> None:
+    def _split(
+        self, statement: ast.stmt, place: Place, nodes: list[Node], pending: list, cut: Callable[[], None]
+    ) -> None:
         if isinstance(statement, Barrier):
             if statement.scope == "block" and place.in_warp:
                 raise NotUniform
@@ -171,10 +173,9 @@ class Plan:
         elif isinstance(statement, (ast.For, ast.While)):
             cut()
             nodes.extend(self._loop(statement, place))
-        elif isinstance(statement, (ast.Break, ast.Continue)) and place.in_loop:
-            cut()
-            nodes.append(Once([statement]))
-        elif isinstance(statement, ast.Return) and not place.guards and not place.in_warp:
+        elif (isinstance(statement, (ast.Break, ast.Continue)) and place.in_loop) or (
+            isinstance(statement, ast.Return) and not place.guards and not place.in_warp
+        ):
             cut()
             nodes.append(Once([statement]))
         else:
@@ -245,7 +246,9 @@ class Plan:
 
     # -- exchanges
 
-    def _exchange(self, statement: Exchange, place: Place, nodes: list[Node], pending: list, cut: Callable[[], None]) -> None:
+    def _exchange(
+        self, statement: Exchange, place: Place, nodes: list[Node], pending: list, cut: Callable[[], None]
+    ) -> None:
         if place.guards:
             raise NotUniform
         self.count += 1

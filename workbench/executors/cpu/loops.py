@@ -144,7 +144,9 @@ class Loops:
             text.add(indent, "threadIdx__x = warp__")
             self._again(text, indent, used, in_warp=True)
 
-    def _Threads(self, text: Text, indent: int, node: Threads, in_warp: bool, limits: tuple[str, str] = ("", "")) -> None:
+    def _Threads(
+        self, text: Text, indent: int, node: Threads, in_warp: bool, limits: tuple[str, str] = ("", "")
+    ) -> None:
         used = set().union(*(loads(n) for n in [*node.guards, *node.statements]))
         indent = self._open(text, indent, in_warp, limits[0])
         if limits[1]:

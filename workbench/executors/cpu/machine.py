@@ -32,7 +32,9 @@ LOOK = "look__"
 class Machine:
     """The emitted text of a kernel's ``block`` function, and the namespace that it is compiled in."""
 
-    def __init__(self, thread: Thread, body: list[ast.stmt], block: numba_cuda.Dimensions, parameter_types: dict) -> None:
+    def __init__(
+        self, thread: Thread, body: list[ast.stmt], block: numba_cuda.Dimensions, parameter_types: dict
+    ) -> None:
         self.thread, self.block, self.threads = thread, block, math.prod(block)
         self.parameters = list(parameter_types)
         self.states = _numbered(states(body))

@@ -1,7 +1,7 @@
 """Turn a ``while`` that counts into a ``for`` over a range, so that later steps know how it goes.
 
-``i = E`` ... ``while i < n:`` ... ``i += step`` becomes ``i = E`` ... ``for i in range(i, n, step):`` where nothing else
-binds ``i``, nothing in the loop changes ``n`` or ``step``, and nobody reads ``i`` after the loop.
+``i = E`` ... ``while i < n:`` ... ``i += step`` becomes ``i = E`` ... ``for i in range(i, n, step):`` where nothing
+else binds ``i``, nothing in the loop changes ``n`` or ``step``, and nobody reads ``i`` after the loop.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import copy
 import functools
 import inspect
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +45,7 @@ MARK = "cuda__"
 
 @dataclass(frozen=True)
 class Allocation:
-    """A ``cuda.shared.array`` or ``cuda.local.array``: whose it is, its shape (``(0,)`` is dynamic) and element type."""
+    """A ``cuda.shared.array`` or ``cuda.local.array``: its space, its shape (``(0,)`` is dynamic) and element type."""
 
     space: str
     shape: tuple[int, ...]
@@ -76,27 +75,49 @@ class Thread:
         return {n.id for s in self.body for n in ast.walk(s) if isinstance(n, ast.Name)}
 
     @property
+    def reachable(self) -> list[Thread]:
+        """This one and the device functions that it calls, directly or not, each once."""
+        found: list[Thread] = []
+        todo = [self]
+        while todo:
+            thread = todo.pop()
+            if not any(thread is one for one in found):
+                found.append(thread)
+                todo += thread.devices.values()
+        return found
+
+    @property
     def indices(self) -> list[str]:
         """Which of INDEX_NAMES it needs, itself or in a device function."""
-        used = self.names.union(*(d.indices for d in self.devices.values() if d is not self))
+        used = set().union(*(thread.names for thread in self.reachable))
         return [index for index in INDEX_NAMES if index in used]
 
     @property
     def synchronises(self) -> bool:
         """Whether it makes threads wait for each other, or needs memory that they share."""
-        return (
-            any(used.startswith(MARK) for used in self.names)
-            or any(a.space == "shared" for a in self.allocations.values())
-            or any(d.synchronises for d in self.devices.values() if d is not self)
+        return any(
+            any(used.startswith(MARK) for used in thread.names)
+            or any(a.space == "shared" for a in thread.allocations.values())
+            for thread in self.reachable
         )
 
 
-def read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread] | None = None) -> Thread:
+def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
     """The Thread of a ``cuda.jit`` object launched with blocks of this shape.
 
     Raises CompileError for what the executor does not cover, with the kernel's own line.
     """
-    callers = callers or {}
+    thread = _read(kernel, block, {})
+    together = thread.reachable
+    for one in together:
+        waits = any(other is one for other in together[1:]) and one.synchronises
+        if waits and any(device is one for other in one.reachable for device in other.devices.values()):
+            raise CompileError(f"{one.name}: a device function that calls itself cannot make threads wait")
+        _PassIndices(one).run()
+    return thread
+
+
+def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread]) -> Thread:
     if kernel in callers:
         return callers[kernel]
     function = numba_cuda.python_function(kernel)
@@ -117,12 +138,27 @@ def read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread] |
     return thread
 
 
+class _PassIndices(ast.NodeTransformer):
+    """Hands the indices that a device function needs to its calls; one that synchronises is written out instead."""
+
+    def __init__(self, thread: Thread) -> None:
+        self.thread = thread
+        self.wanted = {n: d.indices for n, d in thread.devices.items() if not d.synchronises}
+
+    def run(self) -> None:
+        self.thread.body = [self.visit(statement) for statement in self.thread.body]
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        node = self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self.wanted:
+            node.args = [name(index) for index in self.wanted[node.func.id]] + node.args
+        return node
+
+
 class _Resolver(ast.NodeTransformer):
     """Replaces every name from outside the kernel by what it stands for."""
 
-    def __init__(
-        self, thread: Thread, names: Names, block: numba_cuda.Dimensions, callers: dict[Any, Thread]
-    ) -> None:
+    def __init__(self, thread: Thread, names: Names, block: numba_cuda.Dimensions, callers: dict[Any, Thread]) -> None:
         self.thread, self.names, self.block, self.callers = thread, names, block, callers
         self.operations = numba_cuda.operations()
         self.is_kernel = len(callers) == 1
@@ -160,9 +196,6 @@ class _Resolver(ast.NodeTransformer):
             return ast.BinOp(ast.BinOp(ast.Constant(1), ast.LShift(), lane), ast.Sub(), ast.Constant(1))
         if operation in FENCES:
             return ast.copy_location(ast.Constant(None), node)
-        device = self.thread.devices.get(node.func.id) if isinstance(node.func, ast.Name) else None
-        if device is not None and not device.synchronises:
-            node.args = [name(index) for index in device.indices] + node.args
         return node
 
     def visit_Return(self, node: ast.Return) -> ast.stmt:
@@ -232,7 +265,9 @@ class _Resolver(ast.NodeTransformer):
         home = atomics if kind == "atomic" else semantics
         if hasattr(home, action):
             return self._named(getattr(home, action), operation.replace(".", "_"))
-        raise SourceError(f"line {node.lineno}: the CPU executor does not cover cuda.{operation}")
+        raise SourceError(
+            f"line {node.lineno}: the CPU executor does not cover cuda.{operation}; run this kernel on a GPU"
+        )
 
     def _named(self, value: Any, label: str) -> ast.Name:
         identifier = f"{label}__{id(value):x}"
@@ -242,7 +277,7 @@ class _Resolver(ast.NodeTransformer):
     def _device(self, kernel: Any, label: str) -> ast.Name:
         identifier = f"{label}__{id(kernel):x}"
         if identifier not in self.thread.devices:
-            self.thread.devices[identifier] = read(kernel, self.block, self.callers)
+            self.thread.devices[identifier] = _read(kernel, self.block, self.callers)
         return name(identifier)
 
     def _lane(self) -> ast.expr:

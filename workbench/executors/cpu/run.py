@@ -87,7 +87,7 @@ Inner = tuple[list[str], dict[str, Any]]
 
 def _straight(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Inner:
     """A block whose threads run one after the other, each from its beginning to its end."""
-    one_thread = _compile_thread(thread)
+    one_thread = _compile_thread(thread, given)
     _compile(one_thread, thread, (types.int64,) * len(thread.indices) + argument_types)
     return over_threads(thread, block, given), {"thread__": one_thread}
 
@@ -99,7 +99,9 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
         devices = _compile_devices(thread)
         body = count_by_ranges(normalise(thread))
         machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
-        one_thread = _jit(machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file)
+        one_thread = _jit(
+            machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file
+        )
         indices = (types.int64,) * (len(INDEX_NAMES) + 1)
         try:
             kinds = numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
@@ -123,7 +125,7 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
         raise CompileError(f"{thread.name}: {problem}") from None
     function = _jit(text, "block", {**emitted.namespace, **devices}, thread.fastmath, thread.file)
     _compile(function, thread, (types.int64,) * 6 + (BYTES,) + argument_types)
-    return [f"block({', '.join([*INDEX_NAMES[3:], 'dynamic__', *given])})"], {"block": function}
+    return [f"block__run({', '.join([*INDEX_NAMES[3:], 'dynamic__', *given])})"], {"block__run": function}
 
 
 def _has_loops(thread: Thread) -> bool:
@@ -131,15 +133,25 @@ def _has_loops(thread: Thread) -> bool:
     return any(isinstance(n, (ast.For, ast.While)) for s in thread.body for n in ast.walk(s))
 
 
-def _compile_thread(thread: Thread) -> Any:
-    namespace = {**thread.outside, **_compile_devices(thread)}
+def _compile_thread(thread: Thread, given: list[str] | None = None, made: dict[int, Any] | None = None) -> Any:
+    """The function of one thread. ``made`` holds those that are being made, which a recursive one calls itself."""
+    made = {} if made is None else made
+    namespace = dict(thread.outside)
     for identifier, allocation in thread.allocations.items():
         namespace[identifier] = array_maker(allocation.shape, allocation.element)
-    return _jit(emit_thread(thread), thread.name, namespace, thread.fastmath, thread.file)
+    function = _jit(emit_thread(thread, given), thread.name, namespace, thread.fastmath, thread.file)
+    made[id(thread)] = function
+    function.py_func.__globals__.update(_compile_devices(thread, made))
+    return function
 
 
-def _compile_devices(thread: Thread) -> dict[str, Any]:
-    return {name: _compile_thread(device) for name, device in thread.devices.items() if not device.synchronises}
+def _compile_devices(thread: Thread, made: dict[int, Any] | None = None) -> dict[str, Any]:
+    made = {} if made is None else made
+    return {
+        identifier: made.get(id(device)) or _compile_thread(device, None, made)
+        for identifier, device in thread.devices.items()
+        if not device.synchronises
+    }
 
 
 _origins: dict[str, tuple[str, list[int | None]]] = {}

@@ -39,28 +39,20 @@ _float_minimum = _ignoring_nan("llvm.minnum")
 _float_maximum = _ignoring_nan("llvm.maxnum")
 
 
-def minimum(*values):
-    """CUDA's ``min``."""
+def minimum(a, b):
+    """CUDA's ``min`` of two values; read writes out more."""
 
 
-def maximum(*values):
-    """CUDA's ``max``."""
+def maximum(a, b):
+    """CUDA's ``max`` of two values; read writes out more."""
 
 
 def _of_numbers(stub: Any, floats: Any, builtin: Any) -> None:
     @overload(stub, jit_options=OPTIONS)
-    def two(a, b):
+    def of_two(a, b):
         if isinstance(a, types.Float) or isinstance(b, types.Float):
             return lambda a, b: floats(a, b)
         return lambda a, b: builtin(a, b)
-
-    @overload(stub, jit_options=OPTIONS)
-    def three(a, b, c):
-        return lambda a, b, c: stub(stub(a, b), c)
-
-    @overload(stub, jit_options=OPTIONS)
-    def four(a, b, c, d):
-        return lambda a, b, c, d: stub(stub(a, b), stub(c, d))
 
 
 _of_numbers(minimum, _float_minimum, min)
@@ -115,9 +107,7 @@ def fma(typing_context, a, b, c):
     kind = types.float32 if all(t == types.float32 for t in (a, b, c)) else types.float64
 
     def generate(context, builder, signature, arguments):
-        return builder.fma(
-            *(context.cast(builder, v, t, kind) for v, t in zip(arguments, signature.args, strict=True))
-        )
+        return builder.fma(*(context.cast(builder, v, t, kind) for v, t in zip(arguments, signature.args, strict=True)))
 
     return kind(a, b, c), generate
 
@@ -161,6 +151,7 @@ def selp(test, a, b):
 MEANINGS = {
     builtins.min: minimum,
     builtins.max: maximum,
+    builtins.pow: power,
     math.floor: np.floor,
     math.ceil: np.ceil,
     math.trunc: np.trunc,

@@ -30,7 +30,10 @@ class Kept:
 
 
 def kept(
-    thread: Thread, pieces: list[list[ast.AST]], variable_types: dict[str, types.Type], allocations: dict[str, Allocation]
+    thread: Thread,
+    pieces: list[list[ast.AST]],
+    variable_types: dict[str, types.Type],
+    allocations: dict[str, Allocation],
 ) -> Kept:
     """How to keep the variables that one of ``pieces`` of the program reads before it binds them itself.
 
@@ -59,9 +62,9 @@ def kept(
         kind = types.unliteral(kind)
         if isinstance(kind, types.Array):
             _keep_array(variable, definitions[variable], allocations, found)
-        elif isinstance(kind, (types.Number, types.Boolean)):
-            found.scalars[variable] = kind
-        elif isinstance(kind, types.BaseTuple) and all(isinstance(t, (types.Number, types.Boolean)) for t in kind):
+        elif isinstance(kind, (types.Number, types.Boolean)) or (
+            isinstance(kind, types.BaseTuple) and all(isinstance(t, (types.Number, types.Boolean)) for t in kind)
+        ):
             found.scalars[variable] = kind
         else:
             raise SourceError(f"{variable!r} is {kind}, which the CPU executor cannot keep while threads wait")
@@ -84,10 +87,10 @@ def _keep_array(variable: str, definitions: list[ast.AST], allocations: dict[str
             "that is bound to one array"
         )
     value = only.value
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in allocations:
-        if allocations[value.func.id].space == "local":
-            found.local[variable] = value.func.id
-            return
+    called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+    if called in allocations and allocations[called].space == "local":
+        found.local[variable] = called
+        return
     found.arrays[variable] = value
 
 
@@ -108,7 +111,7 @@ def _in_order(arrays: dict[str, ast.expr]) -> dict[str, ast.expr]:
 
 
 def exposed(node: ast.AST, bound: set[str]) -> set[str]:
-    """The names that a statement may read before it is certain that they are bound; ``bound`` grows by those it binds."""
+    """The names that a statement may read before they are surely bound; ``bound`` grows by those that it binds."""
     if isinstance(node, ast.If):
         found = loads(node.test) - bound
         arms = []

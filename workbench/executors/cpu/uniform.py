@@ -99,7 +99,7 @@ class Uniformity:
         return True
 
     def _written(self) -> bool:
-        """Whether the kernel may write an array that it also reads by another name or index: then no load is uniform."""
+        """Whether the kernel may write an array that it also reads: then no load is taken to be uniform."""
         read: set[str] = set()
         written: set[str] = set()
         for statement in self.body:
@@ -234,7 +234,11 @@ class Uniformity:
         for at, statement in enumerate(body):
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 variable = statement.targets[0].id
-                if len(statement.targets) == 1 and counts[variable] == 1 and self._used_only_in(variable, body[at + 1 :]):
+                if (
+                    len(statement.targets) == 1
+                    and counts[variable] == 1
+                    and self._used_only_in(variable, body[at + 1 :])
+                ):
                     if variable in self.uniform:
                         known.add(variable)
                     elif self._is_cheap(statement.value, known):

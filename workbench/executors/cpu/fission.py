@@ -326,6 +326,8 @@ class Plan:
         target = f"{statement.target.id}__{self.count}"
         rename = _Put(statement.target.id, name(target))
         body = [rename.visit(copy.deepcopy(s)) for s in statement.body]
+        if self.known.counts_up(statement):
+            self.known.counters.add(target)
         return Strided(target, first, stop, step, Threads(body, place.guards))
 
 

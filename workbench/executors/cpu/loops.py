@@ -18,7 +18,7 @@ from workbench.executors.cpu import lockstep
 from workbench.executors.cpu.dialect import EXCHANGES, INDEX_NAMES, WARP, loads, stores
 from workbench.executors.cpu.emit import Text, add_statements
 from workbench.executors.cpu.fission import Choose, Loop, Node, Once, Plan, Some, Strided, Threads, Warps
-from workbench.executors.cpu.memory import array_maker
+from workbench.executors.cpu.memory import array_maker, assume, unsigned
 from workbench.executors.cpu.slots import Kept, exposed, kept
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.numba_cuda import Dimensions
@@ -38,6 +38,7 @@ class Loops:
         self.allocations = known.thread.allocations
         self.namespace = dict(namespace)
         self.namespace |= {MEET + operation: getattr(lockstep, operation) for operation in EXCHANGES}
+        self.namespace |= {"assume__": assume, "unsigned__": unsigned}
         self.pieces: list[tuple[Threads, Warps | None]] = list(_pieces(plan.nodes, None))
         self.kept = self._keep()
         self.by_lane = self._kept_by_lane()
@@ -186,8 +187,7 @@ class Loops:
         """Open the loop over threads, or over the lanes of a warp; how far its body is indented."""
         width, height, depth = self.block
         if in_warp:
-            full = self.threads % WARP == 0
-            text.add(indent, f"for lane__ in range({WARP if full else 'lanes__'}):")
+            text.add(indent, f"for lane__ in range({WARP if self.threads % WARP == 0 else 'lanes__'}):")
             text.add(indent + 1, "thread__ = warp__ + lane__")
             if height * depth == 1:
                 text.add(indent + 1, "threadIdx__x = thread__")
@@ -218,7 +218,8 @@ class Loops:
 
     def _Warps(self, text: Text, indent: int, node: Warps, in_warp: bool) -> None:
         text.add(indent, f"for warp__ in range(0, {self.threads}, {WARP}):")
-        text.add(indent + 1, f"lanes__ = min({WARP}, {self.threads} - warp__)")
+        full = self.threads % WARP == 0
+        text.add(indent + 1, f"lanes__ = {WARP}" if full else f"lanes__ = min({WARP}, {self.threads} - warp__)")
         self._nodes(text, indent + 1, node.body, in_warp=True)
 
     def _Choose(self, text: Text, indent: int, node: Choose, in_warp: bool) -> None:
@@ -245,6 +246,8 @@ class Loops:
         first, stop, step = (self._shown(e, False) for e in (node.first, node.stop, node.step))
         last = f"min({self.threads}, ({stop}) - at__)"
         text.add(indent, f"for at__ in range({first}, {stop}, {step}):")
+        if node.target in self.known.counters:
+            text.add(indent + 1, "assume__(at__ >= 0)")
         bind = f"{node.target} = at__ + threadIdx__x"
         self._Threads(text, indent + 1, node.threads, False, (last, bind))
 
@@ -331,4 +334,19 @@ class _ForLoops(ast.NodeTransformer):
                 node.args[1:1] = [first, ast.Name("lanes__", ast.Load())]
                 if len(node.args) > 3:
                     node.args.insert(3, ast.Name("lane__", ast.Load()))
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        known = self.loops.known
+        plain = [not isinstance(part, ast.Constant) and known.is_non_negative(part) for part in parts]
+        is_array = isinstance(node.value, ast.Name) and isinstance(known.kinds.get(node.value.id), types.Array)
+        node = self.generic_visit(node)
+        if is_array:
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            parts = [
+                ast.Call(ast.Name("unsigned__", ast.Load()), [part], []) if one else part
+                for part, one in zip(parts, plain, strict=True)
+            ]
+            node.slice = ast.Tuple(parts, ast.Load()) if isinstance(node.slice, ast.Tuple) else parts[0]
         return node

@@ -1,4 +1,4 @@
-"""Arrays that live on a worker's stack: shared memory, local memory, and the slots of per-thread variables.
+"""Memory: arrays that live on a worker's stack: shared memory, local memory, and the slots of per-thread variables.
 
 LLVM knows of an array on the stack that nothing else points to it, which is what lets it vectorise the loops over
 threads. What is too large for a stack goes to the heap.
@@ -52,3 +52,26 @@ def array_maker(shape: tuple[int, ...], element: types.Type) -> Any:
         return on_stack
     dtype = as_dtype(element)
     return njit(lambda: np.empty(shape, dtype))
+
+
+@intrinsic
+def assume(typing_context, condition):
+    """Tell the optimiser that a condition holds."""
+
+    def generate(context, builder, signature, arguments):
+        function = builder.module.declare_intrinsic("llvm.assume", [], ir.FunctionType(ir.VoidType(), [ir.IntType(1)]))
+        builder.call(function, [arguments[0]])
+        return context.get_dummy_value()
+
+    return types.void(types.boolean), generate
+
+
+@intrinsic
+def unsigned(typing_context, index):
+    """An index that is known not to be negative, as an unsigned integer, for which Numba emits no wrap-around."""
+    kind = types.uint64 if isinstance(index, types.Integer) else index
+
+    def generate(context, builder, signature, arguments):
+        return context.cast(builder, arguments[0], signature.args[0], kind)
+
+    return kind(index), generate

@@ -1,4 +1,4 @@
-"""Turn a ``while`` that counts into a ``for`` over a range, so that later steps know how it goes.
+"""Make loops easier to see through: a name of its own for each loop's variable, and ranges where a ``while`` counts.
 
 ``i = E`` ... ``while i < n:`` ... ``i += step`` becomes ``i = E`` ... ``for i in range(i, n, step):`` where nothing
 else binds ``i``, nothing in the loop changes ``n`` or ``step``, and nobody reads ``i`` after the loop.
@@ -8,7 +8,50 @@ from __future__ import annotations
 
 import ast
 
-from workbench.executors.cpu.dialect import loads, name, stores, synchronises
+from workbench.executors.cpu.dialect import Exchange, Scope, loads, name, stores, synchronises
+from workbench.executors.cpu.slots import exposed
+
+
+def name_apart(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements with each ``for`` loop's variable renamed, unless its value outlives the loop."""
+    _Namer().statements(body, [])
+    return body
+
+
+class _Namer:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def statements(self, body: list[ast.stmt], after: list[ast.stmt]) -> None:
+        """``after`` are the statements that may run once these are through."""
+        for at, statement in enumerate(body):
+            rest = [*body[at + 1 :], *after]
+            if isinstance(statement, ast.For) and isinstance(statement.target, ast.Name):
+                self._rename(statement, rest)
+            if isinstance(statement, ast.If):
+                self.statements(statement.body, rest)
+                self.statements(statement.orelse, rest)
+            elif isinstance(statement, (ast.For, ast.While)):
+                self.statements(statement.body, [statement, *rest])
+            elif isinstance(statement, Scope):
+                self.statements(statement.body, rest)
+
+    def _rename(self, loop: ast.For, rest: list[ast.stmt]) -> None:
+        variable = loop.target.id
+        bound: set[str] = set()
+        outlives = any(variable in exposed(statement, bound) for statement in rest)
+        if outlives or variable in loads(loop.iter) or variable in exposed_in_body(loop):
+            return
+        self.count += 1
+        renamed = _Renamed(variable, f"{variable}__loop{self.count}")
+        loop.target = renamed.visit(loop.target)
+        loop.body = [renamed.visit(statement) for statement in loop.body]
+
+
+def exposed_in_body(loop: ast.For) -> set[str]:
+    """The names that a loop's body reads before they are bound, its own variable being bound by the loop."""
+    bound = stores(loop.target)
+    return set().union(*(exposed(statement, bound) for statement in loop.body))
 
 
 def count_by_ranges(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -81,3 +124,7 @@ class _Renamed(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.copy_location(ast.Name(self.new, node.ctx), node) if node.id == self.old else node
+
+    def visit_Exchange(self, node: Exchange) -> Exchange:
+        node.target = self.new if node.target == self.old else node.target
+        return self.generic_visit(node)

@@ -13,10 +13,8 @@ from weakref import WeakKeyDictionary
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba.core import types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
-from numba.extending import intrinsic
 
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
@@ -26,9 +24,9 @@ from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threa
 from workbench.executors.cpu.fission import Plan, Strided
 from workbench.executors.cpu.loops import Loops
 from workbench.executors.cpu.machine import LOOK, Machine
-from workbench.executors.cpu.memory import array_maker
+from workbench.executors.cpu.memory import array_maker, assume
 from workbench.executors.cpu.normal import normalise
-from workbench.executors.cpu.ranges import count_by_ranges
+from workbench.executors.cpu.ranges import count_by_ranges, name_apart
 from workbench.executors.cpu.read import Thread, read
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.numba_cuda import Configuration, Dimensions
@@ -76,7 +74,7 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Cal
         inner, namespace = _block(thread, block, given, argument_types)
     else:
         inner, namespace = _straight(thread, block, given, argument_types)
-    run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": _assume}, thread.fastmath)
+    run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": assume}, thread.fastmath)
     _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
     return run
 
@@ -97,7 +95,7 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
     waits = thread.synchronises
     try:
         devices = _compile_devices(thread)
-        body = count_by_ranges(normalise(thread))
+        body = count_by_ranges(name_apart(normalise(thread)))
         machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
         one_thread = _jit(
             machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file
@@ -139,7 +137,9 @@ def _compile_thread(thread: Thread, given: list[str] | None = None, made: dict[i
     namespace = dict(thread.outside)
     for identifier, allocation in thread.allocations.items():
         namespace[identifier] = array_maker(allocation.shape, allocation.element)
-    function = _jit(emit_thread(thread, given), thread.name, namespace, thread.fastmath, thread.file)
+    # put in place of its call, whatever its size: a loop around a call is not vectorised
+    inline = not any(thread is one for device in thread.devices.values() for one in device.reachable)
+    function = _jit(emit_thread(thread, given), thread.name, namespace, thread.fastmath, thread.file, inline)
     made[id(thread)] = function
     function.py_func.__globals__.update(_compile_devices(thread, made))
     return function
@@ -157,7 +157,9 @@ def _compile_devices(thread: Thread, made: dict[int, Any] | None = None) -> dict
 _origins: dict[str, tuple[str, list[int | None]]] = {}
 
 
-def _jit(text: Text, name: str, namespace: dict[str, Any], fastmath: bool, origin: str = "") -> Any:
+def _jit(
+    text: Text, name: str, namespace: dict[str, Any], fastmath: bool, origin: str = "", inline: bool = False
+) -> Any:
     source = str(text)
     file = f"<cpu executor: {name} {next(_numbers)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
@@ -165,7 +167,7 @@ def _jit(text: Text, name: str, namespace: dict[str, Any], fastmath: bool, origi
     namespace = dict(namespace)
     exec(compile(source, file, "exec"), namespace)
     # contraction to fused multiply-add is what a GPU's compiler does by default
-    return numba.njit(fastmath=fastmath or {"contract"}, **OPTIONS)(namespace[name])
+    return numba.njit(fastmath=fastmath or {"contract"}, forceinline=inline, **OPTIONS)(namespace[name])
 
 
 def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:
@@ -184,15 +186,3 @@ def _explain(error: Exception, thread: Thread) -> str:
             code = linecache.getline(origin, line).strip()
             return f"{thread.name} does not compile: line {line}, `{code}`: {sentence}"
     return f"{thread.name} does not compile: {sentence}"
-
-
-@intrinsic
-def _assume(typing_context, condition):
-    """Tell the optimiser that a condition holds."""
-
-    def generate(context, builder, signature, arguments):
-        function = builder.module.declare_intrinsic("llvm.assume", [], ir.FunctionType(ir.VoidType(), [ir.IntType(1)]))
-        builder.call(function, [arguments[0]])
-        return context.get_dummy_value()
-
-    return types.void(types.boolean), generate

@@ -17,6 +17,8 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 
+from workbench.executors.cpu import float32
+
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 
 
@@ -156,5 +158,8 @@ MEANINGS = {
     math.ceil: np.ceil,
     math.trunc: np.trunc,
     math.fmod: np.fmod,
+    math.exp: float32.exp,
+    math.log: float32.log,
+    math.log1p: float32.log1p,
 }
 """What the executor calls in the place of what the kernel names."""

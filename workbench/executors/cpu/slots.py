@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from numba.core import types
 
-from workbench.executors.cpu.dialect import loads, stores
+from workbench.executors.cpu.dialect import Scope, loads, stores
 from workbench.executors.cpu.read import Allocation, Thread
 from workbench.source import SourceError
 
@@ -132,5 +132,6 @@ def exposed(node: ast.AST, bound: set[str]) -> set[str]:
             found |= exposed(statement, inside)
         return found
     found = loads(node) - bound
-    bound |= stores(node)
+    if not isinstance(node, Scope):  # which may be left before it has bound them
+        bound |= stores(node)
     return found

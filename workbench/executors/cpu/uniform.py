@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from numba.core import types
 
-from workbench.executors.cpu.dialect import WARP, Exchange, loads, stores, synchronises
+from workbench.executors.cpu.dialect import INDEX_NAMES, WARP, Exchange, loads, stores, synchronises
 from workbench.executors.cpu.read import Thread
 from workbench.executors.cpu.states import stays_whole
 
@@ -38,7 +38,7 @@ class Uniformity:
 
     ``block_is_line`` says that the block has one dimension, so that ``threadIdx.x`` numbers its threads. ``uniform``
     are computed once a block; ``again`` are worked out again where they are used, by the given expression,
-    in the order in which they are bound.
+    in the order in which they are bound; ``counters`` are loop variables that count up from zero or more.
     """
 
     thread: Thread
@@ -48,6 +48,7 @@ class Uniformity:
     block_is_line: bool
     uniform: set[str] = field(default_factory=set)
     again: dict[str, ast.expr] = field(default_factory=dict)
+    counters: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.bound = set().union(*(stores(s) for s in self.body)) if self.body else set()
@@ -60,6 +61,7 @@ class Uniformity:
             self._visit(self.body, ())
             self._check_scopes()
         self._find_again()
+        self._find_counters()
 
     # -- expressions
 
@@ -139,6 +141,25 @@ class Uniformity:
         if isinstance(node, ast.Name) and node.id in self.again:
             return self._is_linear_index(self.again[node.id])
         return isinstance(node, ast.Name) and node.id == "threadIdx__x" and self.block_is_line
+
+    def is_non_negative(self, node: ast.expr) -> bool:
+        """Whether an integer expression is known not to be negative, so that indexing needs no wrap-around."""
+        if isinstance(node, ast.Constant):
+            return type(node.value) is int and node.value >= 0
+        if isinstance(node, ast.Name):
+            if node.id in self.again:
+                return self.is_non_negative(self.again[node.id])
+            return node.id in INDEX_NAMES or node.id in self.counters
+        if isinstance(node, ast.Attribute):
+            return node.attr in ("size", "ndim")
+        if isinstance(node, ast.Subscript):
+            return isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+        if isinstance(node, ast.BinOp):
+            left, right = self.is_non_negative(node.left), self.is_non_negative(node.right)
+            if isinstance(node.op, ast.BitAnd):
+                return left or right
+            return left and right and isinstance(node.op, (ast.Add, ast.Mult, ast.FloorDiv, ast.Mod, ast.RShift))
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
     # -- statements
 
@@ -229,6 +250,28 @@ class Uniformity:
                     counts[node.target] = counts.get(node.target, 0) + 1
         self._again_in(self.body, {p for p in self.parameters if counts[p] == 1}, counts)
 
+    def _find_counters(self) -> None:
+        bound: dict[str, list[ast.AST]] = {}
+        for statement in self.body:
+            for node in ast.walk(statement):
+                if isinstance(node, (ast.Assign, ast.AugAssign, Exchange)):
+                    for variable in stores(node):
+                        bound.setdefault(variable, []).append(node)
+                elif isinstance(node, ast.For):
+                    for variable in stores(node.target):
+                        bound.setdefault(variable, []).append(node)
+        for variable, places in bound.items():
+            loops = [p for p in places if isinstance(p, ast.For) and isinstance(p.target, ast.Name)]
+            if variable not in self.parameters and len(loops) == len(places) and all(map(self.counts_up, loops)):
+                self.counters.add(variable)
+
+    def counts_up(self, loop: ast.For) -> bool:
+        """Whether a loop goes over a range from zero or more upwards."""
+        over = loop.iter
+        if not (isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "range"):
+            return False
+        return len(over.args) == 1 or all(self.is_non_negative(e) for e in (over.args[0], *over.args[2:]))
+
     def _again_in(self, body: list[ast.stmt], known: set[str], counts: dict[str, int]) -> None:
         known = set(known)
         for at, statement in enumerate(body):
@@ -303,7 +346,7 @@ def _is_pure(value: object) -> bool:
     if isinstance(value, types.Type):
         return True
     module = getattr(value, "__module__", "") or ""
-    return module in ("math", "numpy") or module.endswith("cpu.semantics") or type(value).__name__ == "ufunc"
+    return module in ("math", "numpy") or module.endswith(("cpu.semantics", "cpu.float32")) or type(value).__name__ == "ufunc"
 
 
 def _shared_names(statement: ast.stmt, thread: Thread) -> set[str]:

@@ -182,6 +182,17 @@ def test_inputs_and_their_grad_stay_as_they_are(loss):
     assert [x.grad is None for x in inputs[1:]] == [True] * (len(inputs) - 1)
 
 
+def test_a_function_that_overwrites_its_input_gets_a_copy():
+    def overwrites(x):
+        value = (x * 3).sum()
+        x.data.zero_()
+        return value
+
+    x = values(5)
+    wb.audit(overwrites, x)
+    assert torch.equal(x, values(5))
+
+
 def test_the_same_seed_gives_the_same_answers_and_leaves_torchs_own_alone():
     state = torch.get_rng_state()
     one, two, other = (wb.audit(torch.exp, values(5), seed=seed) for seed in (1, 1, 2))

@@ -121,24 +121,28 @@ def test_inputs_that_are_not_contiguous(view, device):
 Z, T, W = torch.zeros(3, 4), torch.tensor([0, 3, 1]), torch.ones(4)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "fragments"),
-    [
-        ((Z.double()[0], T), ValueError, ("logits has shape (4,)", "[n, classes]")),
-        ((Z[:, :0], T), ValueError, ("logits has shape (3, 0)", "at least one class")),
-        ((Z.long(), T), ValueError, ("logits is torch.int64", "logits.float()")),
-        ((Z, T[:2]), ValueError, ("target is torch.int64 of shape (2,)", "of shape (3,)")),
-        ((Z, T[:, None]), ValueError, ("of shape (3, 1)", "of shape (3,)")),
-        ((Z, T.int()), ValueError, ("target is torch.int32", "must be torch.int64")),
-        ((Z, T.to("meta")), ValueError, ("on meta", "on cpu")),
-        ((Z, T, W[:3]), ValueError, ("weight is torch.float32 of shape (3,)", "classes, not samples", "(4,)")),
-        ((Z, T, W.double()), ValueError, ("weight is torch.float64", "must be torch.float32")),
-        ((Z, T, W.to("meta")), ValueError, ("weight", "on meta", "on cpu")),
-        ((Z, T, W.clone().requires_grad_()), ValueError, ("weight requires grad", "weight.detach()")),
-        ((Z, torch.tensor([0, 4, -1])), IndexError, ("target[1] is 4", "classes 0 to 3")),
-        ((Z, torch.tensor([0, 1, -100])), IndexError, ("target[2] is -100",)),
-    ],
-)
+BAD = {
+    "one dimension": ((Z.double()[0], T), ValueError, ("logits has shape (4,)", "[n, classes]")),
+    "no class": ((Z[:, :0], T), ValueError, ("logits has shape (3, 0)", "at least one class")),
+    "integers": ((Z.long(), T), ValueError, ("logits is torch.int64", "logits.float()")),
+    "fewer targets": ((Z, T[:2]), ValueError, ("target is torch.int64 of shape (2,)", "of shape (3,)")),
+    "two-dimensional target": ((Z, T[:, None]), ValueError, ("of shape (3, 1)", "of shape (3,)")),
+    "int32 target": ((Z, T.int()), ValueError, ("target is torch.int32", "must be torch.int64")),
+    "target elsewhere": ((Z, T.to("meta")), ValueError, ("on meta", "on cpu")),
+    "weights of samples": (
+        (Z, T, W[:3]),
+        ValueError,
+        ("weight is torch.float32 of shape (3,)", "classes, not samples", "(4,)"),
+    ),
+    "float64 weights": ((Z, T, W.double()), ValueError, ("weight is torch.float64", "must be torch.float32")),
+    "weights elsewhere": ((Z, T, W.to("meta")), ValueError, ("weight", "on meta", "on cpu")),
+    "weights with grad": ((Z, T, W.clone().requires_grad_()), ValueError, ("weight requires grad", "weight.detach()")),
+    "target past the classes": ((Z, torch.tensor([0, 4, -1])), IndexError, ("target[1] is 4", "classes 0 to 3")),
+    "negative target": ((Z, torch.tensor([0, 1, -100])), IndexError, ("target[2] is -100",)),
+}
+
+
+@pytest.mark.parametrize(("arguments", "error", "fragments"), BAD.values(), ids=BAD)
 def test_bad_inputs_are_refused(arguments, error, fragments):
     with pytest.raises(error) as refused:
         cross_entropy(*arguments)

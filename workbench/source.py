@@ -43,9 +43,13 @@ def function_tree(function: Callable) -> ast.FunctionDef:
 
 
 class Names:
-    """The names that a function takes from its closure, its module and the builtins, as they are bound now."""
+    """The names that a function takes from its closure, its module and the builtins, as they are bound now.
+
+    ``taken`` has the names that were asked for, with their values.
+    """
 
     def __init__(self, function: Callable) -> None:
+        self.taken: dict[str, Any] = {}
         code = function.__code__
         self.local = frozenset(code.co_varnames) | frozenset(code.co_cellvars)
         self.scopes: list[dict[str, Any]] = [function.__globals__, vars(builtins)]
@@ -67,6 +71,7 @@ class Names:
                 return UNKNOWN
             for scope in self.scopes:
                 if node.id in scope:
+                    self.taken[node.id] = scope[node.id]
                     return scope[node.id]
             raise SourceError(f"line {node.lineno}: the name {node.id!r} is not defined")
         if isinstance(node, ast.Attribute):

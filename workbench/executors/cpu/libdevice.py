@@ -19,7 +19,8 @@ FLOAT_FUNCTIONS = {
     "cos": math.cos, "cosh": math.cosh, "erf": math.erf, "erfc": math.erfc, "exp": float32.exp, "exp2": np.exp2,
     "expm1": math.expm1, "fabs": np.fabs, "floor": np.floor, "fma": semantics.fma, "fmax": semantics.maximum,
     "fmin": semantics.minimum, "fmod": np.fmod, "hypot": math.hypot, "lgamma": math.lgamma, "log": float32.log,
-    "log10": np.log10, "log1p": float32.log1p, "log2": np.log2, "pow": math.pow, "rint": np.rint, "rsqrt": semantics.rsqrt,
+    "log10": np.log10, "log1p": float32.log1p,
+    "log2": np.log2, "pow": math.pow, "rint": np.rint, "rsqrt": semantics.rsqrt,
     "sin": math.sin, "sinh": math.sinh, "sqrt": math.sqrt, "tan": math.tan, "tanh": math.tanh, "tgamma": math.gamma,
     "trunc": np.trunc,
 }  # fmt: skip

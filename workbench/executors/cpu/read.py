@@ -57,7 +57,8 @@ class Thread:
     """What one thread of a kernel, or one call of a device function, does.
 
     ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use; ``devices`` the
-    device functions and ``allocations`` the arrays, likewise. Line numbers are those of ``file``.
+    device functions and ``allocations`` the arrays, likewise. ``taken`` has the module's names and the values that were
+    found under some of them. Line numbers are those of ``file``.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Thread:
     devices: dict[str, Thread] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
     fastmath: bool = False
+    taken: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
 
     @property
     def names(self) -> set[str]:
@@ -133,6 +135,7 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread])
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
         thread.defaults = [resolver.visit(d) for d in arguments.defaults]
+        thread.taken.append((function.__globals__, names.taken))
     except SourceError as problem:
         raise CompileError(f"{title}: {problem}") from None
     return thread

@@ -38,7 +38,8 @@ class Uniformity:
 
     ``block_is_line`` says that the block has one dimension, so that ``threadIdx.x`` numbers its threads. ``uniform``
     are computed once a block; ``again`` are worked out again where they are used, by the given expression,
-    in the order in which they are bound; ``counters`` are loop variables that count up from zero or more.
+    in the order in which they are bound; ``counters`` are loop variables that count up from zero or more;
+    ``values`` has what the uniform variables that are bound once are bound to.
     """
 
     thread: Thread
@@ -49,6 +50,7 @@ class Uniformity:
     uniform: set[str] = field(default_factory=set)
     again: dict[str, ast.expr] = field(default_factory=dict)
     counters: set[str] = field(default_factory=set)
+    values: dict[str, ast.expr] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bound = set().union(*(stores(s) for s in self.body)) if self.body else set()
@@ -147,8 +149,9 @@ class Uniformity:
         if isinstance(node, ast.Constant):
             return type(node.value) is int and node.value >= 0
         if isinstance(node, ast.Name):
-            if node.id in self.again:
-                return self.is_non_negative(self.again[node.id])
+            value = self.again.get(node.id) or self.values.get(node.id)
+            if value is not None:
+                return self.is_non_negative(value)
             return node.id in INDEX_NAMES or node.id in self.counters
         if isinstance(node, ast.Attribute):
             return node.attr in ("size", "ndim")
@@ -284,6 +287,7 @@ class Uniformity:
                 ):
                     if variable in self.uniform:
                         known.add(variable)
+                        self.values[variable] = statement.value
                     elif self._is_cheap(statement.value, known):
                         self.again[variable] = statement.value
                         known.add(variable)
@@ -346,7 +350,11 @@ def _is_pure(value: object) -> bool:
     if isinstance(value, types.Type):
         return True
     module = getattr(value, "__module__", "") or ""
-    return module in ("math", "numpy") or module.endswith(("cpu.semantics", "cpu.float32")) or type(value).__name__ == "ufunc"
+    return (
+        module in ("math", "numpy")
+        or module.endswith(("cpu.semantics", "cpu.float32"))
+        or type(value).__name__ == "ufunc"
+    )
 
 
 def _shared_names(statement: ast.stmt, thread: Thread) -> set[str]:

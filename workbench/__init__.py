@@ -12,7 +12,7 @@ from typing import Any
 from workbench.bench import bench
 from workbench.errors import CompileError, LaunchError
 from workbench.executors import Executor, best_device, executor
-from workbench.launch import blocks, launch
+from workbench.launch import blocks, launch, on_cpu
 
 _LAZY = {
     "audit": "workbench.gradients.audit",
@@ -21,7 +21,18 @@ _LAZY = {
     "plot": None,
 }
 
-__all__ = ["CompileError", "Executor", "LaunchError", "bench", "best_device", "blocks", "executor", "launch", *_LAZY]
+__all__ = [
+    "CompileError",
+    "Executor",
+    "LaunchError",
+    "bench",
+    "best_device",
+    "blocks",
+    "executor",
+    "launch",
+    "on_cpu",
+    *_LAZY,
+]
 
 # Numba advises against small grids each time that one is configured; here they are launched on purpose, and
 # mostly on machines without the GPU that the advice is about.

@@ -6,8 +6,9 @@ it through the CPU executor, or through Numba's simulator where that is switched
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,20 @@ def launch(configured: Any, *arguments: Any) -> None:
         # so that autograd notices when a tensor saved for backward is written later
         if isinstance(argument, torch.Tensor) and not argument.is_inference():
             torch.autograd.graph.increment_version(argument)
+
+
+@contextlib.contextmanager
+def on_cpu() -> Iterator[None]:
+    """Within this, code that calls kernels the way Numba does runs them on the CPU: ``kernel[grid, block](*arrays)``.
+
+    The arrays are NumPy arrays or CPU tensors; each call is a :func:`launch` and raises what that raises. In Numba's
+    simulator, which runs such calls anyway, this changes nothing. It holds for all Python threads.
+    """
+    if numba_cuda.simulated():
+        yield
+        return
+    with numba_cuda.redirected(launch):
+        yield
 
 
 def blocks(n: int, block: int = 256) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 Dimensions = tuple[int, int, int]
@@ -44,6 +44,24 @@ def configuration(configured: Any) -> Configuration | None:
             configured, configured.grid_dim, configured.block_dim, configured.stream, configured.dynshared_size
         )
     return None
+
+
+@contextlib.contextmanager
+def redirected(launch: Callable) -> Iterator[None]:
+    """Within this, ``kernel[grid, block](*arguments)`` calls ``launch(kernel[grid, block], *arguments)``."""
+    from numba.cuda import dispatcher
+
+    configured = dispatcher._LaunchConfiguration
+    before = configured.__call__
+
+    def call(self: Any, *arguments: Any) -> None:
+        launch(self, *arguments)
+
+    configured.__call__ = call
+    try:
+        yield
+    finally:
+        configured.__call__ = before
 
 
 def is_kernel(thing: Any) -> bool:

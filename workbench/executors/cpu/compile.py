@@ -20,7 +20,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
-from workbench.executors.cpu import exchanges
+from workbench.executors.cpu import atomics, exchanges
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
@@ -53,6 +53,7 @@ class Compiled:
     """
 
     run: Callable
+    has_atomics: bool
     taken: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
 
     @property
@@ -85,7 +86,12 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
         inner, namespace = _straight(thread, block, given, argument_types)
     run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": assume}, thread.fastmath)
     _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
-    return Compiled(run, tuple(taken for one in thread.reachable for taken in one.taken))
+    return Compiled(run, _has_atomics(thread), tuple(taken for one in thread.reachable for taken in one.taken))
+
+
+def _has_atomics(thread: Thread) -> bool:
+    functions = [value for one in thread.reachable for value in one.outside.values()]
+    return any(value in functions for value in vars(atomics).values() if hasattr(value, "py_func"))
 
 
 Inner = tuple[list[str], dict[str, Any]]

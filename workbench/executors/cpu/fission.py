@@ -286,7 +286,7 @@ class Plan:
         leaves = (ast.Break, ast.Continue, ast.Return, ast.While)
         if any(isinstance(n, leaves) for s in statement.body for n in ast.walk(s)):
             return False
-        if self._first(start) is None or not (self.known.is_uniform(stop) and self.known.is_uniform(step)):
+        if self.first_of(start) is None or not (self.known.is_uniform(stop) and self.known.is_uniform(step)):
             return False
         rebound = set().union(*(stores(s) for s in statement.body))
         local = {n for s in statement.body for n in loads(s)} & set(self.known.thread.allocations)
@@ -306,22 +306,22 @@ class Plan:
 
         return any(reads(s) for s in self.known.body)
 
-    def _first(self, start: ast.expr) -> ast.expr | None:
-        """``start`` without its ``threadIdx.x``, if it is a uniform value plus that."""
+    def first_of(self, start: ast.expr) -> ast.expr | None:
+        """An index of the first thread: ``start`` without its ``threadIdx.x``, if it is a uniform value plus that."""
         if isinstance(start, ast.Name) and start.id in self.known.again:
-            return self._first(self.known.again[start.id])
+            return self.first_of(self.known.again[start.id])
         if isinstance(start, ast.Name) and start.id == "threadIdx__x":
             return ast.Constant(0)
         if isinstance(start, ast.BinOp) and isinstance(start.op, ast.Add):
             for one, other in ((start.left, start.right), (start.right, start.left)):
-                first = self._first(one)
+                first = self.first_of(one)
                 if first is not None and self.known.is_uniform(other):
                     return ast.BinOp(first, ast.Add(), other)
         return None
 
     def _strided(self, statement: ast.For, place: Place) -> Node:
         start, stop, step = statement.iter.args
-        first = self._first(start) or ast.Constant(0)
+        first = self.first_of(start) or ast.Constant(0)
         self.count += 1
         target = f"{statement.target.id}__{self.count}"
         rename = _Put(statement.target.id, name(target))

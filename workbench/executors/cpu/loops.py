@@ -15,6 +15,7 @@ from typing import Any
 from numba.core import types
 
 from workbench.executors.cpu import lockstep
+from workbench.executors.cpu.bounds import bound
 from workbench.executors.cpu.dialect import EXCHANGES, INDEX_NAMES, WARP, loads, stores
 from workbench.executors.cpu.emit import Text, add_statements
 from workbench.executors.cpu.fission import Choose, Loop, Node, Once, Plan, Some, Strided, Threads, Warps
@@ -148,6 +149,9 @@ class Loops:
     def _Threads(
         self, text: Text, indent: int, node: Threads, in_warp: bool, limits: tuple[str, str] = ("", "")
     ) -> None:
+        if not in_warp and not limits[0]:
+            node, last = self._bounded(node)
+            limits = (last, limits[1])
         used = set().union(*(loads(n) for n in [*node.guards, *node.statements]))
         indent = self._open(text, indent, in_warp, limits[0])
         if limits[1]:
@@ -182,6 +186,25 @@ class Loops:
                 text.add(indent, f"{slot[variable]} = {variable}")
         if len(text.lines) == before:
             text.add(indent, "pass")
+
+    def _bounded(self, node: Threads) -> tuple[Threads, str]:
+        """A guard such as ``if i < n:`` around all that is done, as a bound of the loop, which then vectorises."""
+        statements = [
+            s for s in node.statements if not (isinstance(s, ast.Assign) and stores(s) <= set(self.known.again))
+        ]
+        if not self.known.block_is_line:
+            return node, ""
+        if node.guards:
+            found = bound(node.guards[0], self.plan, self.known)
+            rest = Threads(node.statements, node.guards[1:])
+        elif len(statements) == 1 and isinstance(statements[0], ast.If) and not statements[0].orelse:
+            found = bound(statements[0].test, self.plan, self.known)
+            rest = Threads(statements[0].body, [])
+        else:
+            return node, ""
+        if found is None:
+            return node, ""
+        return rest, f"min({self.threads}, {self._shown(found, False)})"
 
     def _open(self, text: Text, indent: int, in_warp: bool, last: str) -> int:
         """Open the loop over threads, or over the lanes of a warp; how far its body is indented."""

@@ -10,9 +10,10 @@ import warnings
 from typing import Any
 
 from workbench.bench import bench
-from workbench.errors import CompileError, LaunchError
+from workbench.errors import CompileError, KernelFault, LaunchError
 from workbench.executors import Executor, best_device, executor
 from workbench.launch import blocks, launch, on_cpu
+from workbench.sanitizer import sanitize
 
 _LAZY = {
     "audit": "workbench.gradients.audit",
@@ -24,6 +25,7 @@ _LAZY = {
 __all__ = [
     "CompileError",
     "Executor",
+    "KernelFault",
     "LaunchError",
     "bench",
     "best_device",
@@ -31,6 +33,7 @@ __all__ = [
     "executor",
     "launch",
     "on_cpu",
+    "sanitize",
     *_LAZY,
 ]
 

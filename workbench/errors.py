@@ -1,4 +1,6 @@
-"""What launch raises when it refuses a call."""
+"""What launch raises."""
+
+from collections.abc import Sequence
 
 
 class LaunchError(ValueError):
@@ -7,3 +9,11 @@ class LaunchError(ValueError):
 
 class CompileError(LaunchError):
     """A kernel that could not be compiled. The message names the kernel's own line."""
+
+
+class KernelFault(RuntimeError):
+    """What the sanitizer found while a kernel ran. ``findings`` has it as data; the message, in sentences."""
+
+    def __init__(self, findings: Sequence[object]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = tuple(findings)

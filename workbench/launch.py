@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench import numba_cuda
+from workbench import numba_cuda, sanitizer
 from workbench.errors import LaunchError
 from workbench.executors import executor
 from workbench.kernel import Kernel, describe
@@ -27,7 +27,7 @@ MAX_BLOCK = (1024, 1024, 64)
 MAX_GRID = (2**31 - 1, 65535, 65535)
 
 
-def launch(configured: Any, *arguments: Any) -> None:
+def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
     """Run ``kernel[grid, block]`` on torch tensors and scalars.
 
     ``configured`` is a ``cuda.jit`` kernel with Numba's own launch syntax: ``kernel[grid, block]`` or
@@ -37,6 +37,9 @@ def launch(configured: Any, *arguments: Any) -> None:
     Updates: whatever the kernel writes. The kernel sees each tensor's memory with the strides that it has; nothing is
     copied, cast or moved, and autograd sees nothing of it. On a GPU the kernel is queued on torch's current stream
     and not waited for.
+
+    ``sanitize=True`` checks every access to memory while the kernel runs, on the CPU executor, and raises KernelFault
+    with what it found; see :mod:`workbench.sanitizer` for whole programs.
 
     Raises LaunchError, before anything runs, for a call that cannot be right, and its subclass CompileError for a
     kernel that does not compile.
@@ -59,7 +62,15 @@ def launch(configured: Any, *arguments: Any) -> None:
         if name in kernel.written:
             _check_output(kernel, name, argument)
             written.append(argument)
-    executor(device).launch(configuration, arguments)
+    chosen = executor(device)
+    if sanitize or sanitizer.is_wanted():
+        if chosen.sanitized is None:
+            raise LaunchError(
+                f"{kernel.name}: only the CPU executor can sanitize, and this call is for the {chosen.name}"
+            )
+        sanitizer.report(chosen.sanitized(configuration, arguments))
+    else:
+        chosen.launch(configuration, arguments)
     for argument in written:
         # so that autograd notices when a tensor saved for backward is written later
         if isinstance(argument, torch.Tensor) and not argument.is_inference():

@@ -26,17 +26,16 @@ from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threa
 from workbench.executors.cpu.fission import Plan, Strided
 from workbench.executors.cpu.loops import Loops
 from workbench.executors.cpu.machine import LOOK, Machine
-from workbench.executors.cpu.memory import array_maker, assume
+from workbench.executors.cpu.memory import array_maker, assume, counts_references
 from workbench.executors.cpu.normal import normalise
 from workbench.executors.cpu.ranges import count_by_ranges, name_apart
 from workbench.executors.cpu.read import Thread, read
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
+from workbench.executors.cpu.watched import Watched
 from workbench.numba_cuda import Dimensions
 from workbench.source import SourceError
 
-# Without reference counts (_nrt): a kernel's arrays outlive its run, and counting them in the innermost loop can cost
-# forty times what the kernel does.
-OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
+OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 
 BYTES = types.Array(types.uint8, 1, "C")
 
@@ -98,6 +97,36 @@ Inner = tuple[list[str], dict[str, Any]]
 """The lines that run one block, and the namespace that they need."""
 
 
+def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Watched, Callable]:
+    """A kernel compiled for the sanitizer, and its ``block`` function. Raises what compile_kernel raises."""
+    thread = read(kernel, block)
+    given = thread.parameters[: len(argument_types)]
+    try:
+        body = normalise(thread, as_written=True)
+        watched = Watched(thread, body, block, dict(zip(given, argument_types, strict=True)))
+        devices = _compile_devices(thread)
+        watched.keep(_kinds(watched, devices, argument_types) | dict(zip(given, argument_types, strict=True)))
+        text = watched.text()
+    except SourceError as problem:
+        raise CompileError(f"{thread.name}: {problem}") from None
+    function = _jit(text, "block", {**watched.namespace, **devices}, thread.fastmath, thread.file)
+    handed = (types.Array(types.int64, 2, "C"),) * 3 + (types.Array(types.int64, 1, "C"),)
+    _compile(function, thread, (types.int64,) * 6 + (BYTES, *handed) + argument_types)
+    return watched, function
+
+
+def _kinds(machine: Machine, devices: dict[str, Any], argument_types: tuple) -> dict[str, types.Type]:
+    """The types of a kernel's variables. Raises CompileError where Numba infers none."""
+    thread = machine.thread
+    namespace = {**machine.namespace, **devices, **TYPED}
+    one_thread = _jit(machine.inference, "one_thread", namespace, False, thread.file)
+    indices = (types.int64,) * (len(INDEX_NAMES) + 1)
+    try:
+        return numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
+    except (NumbaError, UnsupportedBytecodeError) as error:
+        raise CompileError(_explain(error, thread)) from None
+
+
 def _straight(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Inner:
     """A block whose threads run one after the other, each from its beginning to its end."""
     one_thread = _compile_thread(thread, given)
@@ -112,14 +141,7 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
         devices = _compile_devices(thread)
         body = count_by_ranges(name_apart(normalise(thread)))
         machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
-        one_thread = _jit(
-            machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file
-        )
-        indices = (types.int64,) * (len(INDEX_NAMES) + 1)
-        try:
-            kinds = numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
-        except (NumbaError, UnsupportedBytecodeError) as error:
-            raise CompileError(_explain(error, thread)) from None
+        kinds = _kinds(machine, devices, argument_types)
         kinds |= dict(zip(given, argument_types, strict=True))
         try:
             known = Uniformity(thread, kinds, body, given, block[1] * block[2] == 1)
@@ -153,8 +175,8 @@ def _compile_thread(thread: Thread, given: list[str] | None = None, made: dict[i
     for identifier, allocation in thread.allocations.items():
         namespace[identifier] = array_maker(allocation.shape, allocation.element)
     # put in place of its call, whatever its size: a loop around a call is not vectorised
-    inline = not any(thread is one for device in thread.devices.values() for one in device.reachable)
-    function = _jit(emit_thread(thread, given), thread.name, namespace, thread.fastmath, thread.file, inline)
+    text = emit_thread(thread, given)
+    function = _jit(text, thread.name, namespace, thread.fastmath, thread.file, inline=not thread.recursive)
     made[id(thread)] = function
     function.py_func.__globals__.update(_compile_devices(thread, made))
     return function
@@ -182,7 +204,10 @@ def _jit(
     namespace = dict(namespace)
     exec(compile(source, file, "exec"), namespace)
     # contraction to fused multiply-add is what a GPU's compiler does by default
-    return numba.njit(fastmath=fastmath or {"contract"}, forceinline=inline, **OPTIONS)(namespace[name])
+    # without reference counts (_nrt) where that can be: a kernel's arrays outlive its run, and counting references in
+    # the innermost loop can cost forty times what the kernel does
+    options = OPTIONS | {"_nrt": counts_references(namespace)}
+    return numba.njit(fastmath=fastmath or {"contract"}, forceinline=inline, **options)(namespace[name])
 
 
 def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:

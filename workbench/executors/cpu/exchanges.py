@@ -12,7 +12,7 @@ from numba import njit
 
 WARP = 32
 
-_compiled = njit(nogil=True, error_model="numpy")
+_compiled = njit(nogil=True, error_model="numpy", cache=True)
 
 
 @_compiled
@@ -40,24 +40,44 @@ def _from_lane(handed, group, thread, source):
 
 
 @_compiled
+def lane_of_shfl_sync(thread, lane):
+    return thread - thread % WARP + lane % WARP
+
+
+@_compiled
+def lane_of_shfl_up_sync(thread, delta):
+    return thread - delta if thread % WARP >= delta else thread
+
+
+@_compiled
+def lane_of_shfl_down_sync(thread, delta):
+    return thread + delta if thread % WARP + delta < WARP else thread
+
+
+@_compiled
+def lane_of_shfl_xor_sync(thread, mask):
+    lane = (thread % WARP) ^ mask
+    return thread - thread % WARP + lane if 0 <= lane < WARP else thread
+
+
+@_compiled
 def shfl_sync(handed, group, thread, lane):
-    return _from_lane(handed, group, thread, thread - thread % WARP + lane % WARP)
+    return _from_lane(handed, group, thread, lane_of_shfl_sync(thread, lane))
 
 
 @_compiled
 def shfl_up_sync(handed, group, thread, delta):
-    return _from_lane(handed, group, thread, thread - delta if thread % WARP >= delta else thread)
+    return _from_lane(handed, group, thread, lane_of_shfl_up_sync(thread, delta))
 
 
 @_compiled
 def shfl_down_sync(handed, group, thread, delta):
-    return _from_lane(handed, group, thread, thread + delta if thread % WARP + delta < WARP else thread)
+    return _from_lane(handed, group, thread, lane_of_shfl_down_sync(thread, delta))
 
 
 @_compiled
 def shfl_xor_sync(handed, group, thread, mask):
-    lane = (thread % WARP) ^ mask
-    return _from_lane(handed, group, thread, thread - thread % WARP + lane if 0 <= lane < WARP else thread)
+    return _from_lane(handed, group, thread, lane_of_shfl_xor_sync(thread, mask))
 
 
 @_compiled

@@ -11,7 +11,7 @@ from numba import njit
 
 from workbench.executors.cpu.dialect import WARP
 
-_compiled = njit(nogil=True, error_model="numpy")
+_compiled = njit(nogil=True, error_model="numpy", cache=True)
 
 
 @_compiled

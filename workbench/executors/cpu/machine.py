@@ -25,7 +25,7 @@ from workbench.executors.cpu.read import Thread
 from workbench.executors.cpu.slots import Kept, kept
 from workbench.executors.cpu.states import Branch, Go, State, Wait, states
 
-RUNNING, WARP_WAIT, BLOCK_WAIT, FINISHED = 0, 1, 2, 3
+RUNNING, WARP_WAIT, BLOCK_WAIT, FINISHED, RETURNED = 0, 1, 2, 3, 4
 LOOK = "look__"
 
 
@@ -46,6 +46,7 @@ class Machine:
                 self.namespace[identifier] = njit(_dynamic_view(allocation.element))
         self.inference = self._one_thread()
         self.kept = Kept()
+        self.kinds: dict[str, types.Type] = {}
 
     # -- types
 
@@ -60,6 +61,7 @@ class Machine:
 
     def keep(self, variable_types: dict[str, types.Type]) -> None:
         """Decide what to keep where, from the types of the variables."""
+        self.kinds = variable_types
         pieces = [[*s.statements, *([s.after.test] if isinstance(s.after, Branch) else [])] for s in self.states]
         handed = [a.id for p in pieces for n in p for a in _looks(n)]
         self.kept = kept(self.thread, pieces, variable_types, self.thread.allocations)
@@ -71,7 +73,7 @@ class Machine:
     def text(self) -> Text:
         """The function of one block."""
         text = Text()
-        text.add(0, f"def block({', '.join([*INDEX_NAMES[3:], 'dynamic__', *self.parameters])}):")
+        text.add(0, f"def block({', '.join([*INDEX_NAMES[3:], 'dynamic__', *self.extra, *self.parameters])}):")
         for identifier, allocation in self.thread.allocations.items():
             if allocation.space == "shared":
                 argument = "dynamic__" if allocation.shape == (0,) else ""
@@ -83,6 +85,7 @@ class Machine:
             self._make(text, f"{slot}__slots", (self.threads,), kind)
         for array in ("at__all", "waits__", "group__"):
             self._make(text, array, (self.threads,), types.int32)
+        self._begin(text)
         text.add(1, f"for thread__ in range({self.threads}):")
         text.add(2, "at__all[thread__] = 0")
         text.add(2, f"waits__[thread__] = {RUNNING}")
@@ -95,11 +98,29 @@ class Machine:
         self._emit_turn(text, 6)
         text.add(4, f"if not release__(waits__, at__all, group__, warp__, last__, {WARP_WAIT}):")
         text.add(5, "break")
+        self._warp_released(text, 4)
+        self._block_waits(text, 2)
         text.add(2, f"if not release__(waits__, at__all, group__, 0, {self.threads}, {BLOCK_WAIT}):")
         text.add(3, "break")
         self.namespace["release__"] = exchanges.release
         self.namespace |= {LOOK + operation: getattr(exchanges, operation) for operation in EXCHANGES}
         return text
+
+    extra: tuple[str, ...] = ()
+    """Parameters of the block function beside the kernel's own."""
+
+    def _begin(self, text: Text) -> None:
+        """What comes before the threads begin."""
+
+    def _warp_released(self, text: Text, indent: int) -> None:
+        """What comes after the threads of ``warp__`` met."""
+
+    def _block_waits(self, text: Text, indent: int) -> None:
+        """What comes before the threads of the block go on."""
+
+    def _for_block(self) -> ast.NodeTransformer:
+        """What a thread's statements are rewritten by."""
+        return ForBlock(self)
 
     def _make(self, text: Text, array: str, shape: tuple[int, ...], element: types.Type) -> None:
         self.namespace[f"make__{array}"] = array_maker(shape, element)
@@ -131,7 +152,7 @@ class Machine:
             text.add(indent, f"{variable} = {variable}__slots[thread__]")
         text.add(indent, "at__ = at__all[thread__]")
         text.add(indent, "while True:")
-        self._emit_states(text, indent + 1, _ForBlock(self))
+        self._emit_states(text, indent + 1, self._for_block())
         for variable, kind in self.kept.scalars.items():
             if isinstance(kind, types.BaseTuple):
                 for k in range(len(kind)):
@@ -146,7 +167,7 @@ class Machine:
             text.add(indent, f"{'if' if number == 0 else 'elif'} at__ == {number}:")
             self._emit_arrays(text, indent + 1, state, rewrite)
             statements = [rewrite.visit(copy.deepcopy(s)) for s in state.statements]
-            add_statements(text, indent + 1, [s for s in statements if s is not None])
+            add_statements(text, indent + 1, [s for made in statements for s in _listed(made)])
             after = state.after
             if isinstance(after, Go):
                 text.add(indent + 1, f"at__ = {after.to}")
@@ -156,11 +177,11 @@ class Machine:
                 text.add(indent + 1, f"at__ = {after.then} if {test} else {after.otherwise}", line)
             elif isinstance(after, Wait):
                 text.add(indent + 1, f"at__ = {after.to}")
-                if isinstance(rewrite, _ForBlock):
+                if not isinstance(rewrite, _ForInference):
                     text.add(indent + 1, f"wait__ = {WARP_WAIT if after.scope == 'warp' else BLOCK_WAIT}")
                     text.add(indent + 1, "break")
             else:
-                text.add(indent + 1, f"wait__ = {FINISHED}")
+                text.add(indent + 1, f"wait__ = {RETURNED if after.early else FINISHED}")
                 text.add(indent + 1, "break")
 
     def _emit_arrays(self, text: Text, indent: int, state: State, rewrite: ast.NodeTransformer) -> None:
@@ -235,6 +256,10 @@ def _outward(graph: list[State], targets: Callable[[State], list[int]]) -> list[
     return order[::-1]
 
 
+def _listed(made: ast.stmt | list[ast.stmt] | None) -> list[ast.stmt]:
+    return [] if made is None else made if isinstance(made, list) else [made]
+
+
 def _looks(node: ast.AST) -> list[ast.Name]:
     """The variables whose handed-out values a statement looks at."""
     return [
@@ -278,7 +303,7 @@ class _ForInference(_Rewrite):
         return node.args[0] if operation in SHUFFLES else ast.Call(node.func, [node.args[0]], [])
 
 
-class _ForBlock(_Rewrite):
+class ForBlock(_Rewrite):
     """What runs: shared arrays are the block's, and what was handed out is looked at."""
 
     def shared(self, node: ast.Call, identifier: str) -> ast.expr:

@@ -51,7 +51,18 @@ def array_maker(shape: tuple[int, ...], element: types.Type) -> Any:
     if count * np.dtype(as_dtype(element)).itemsize <= STACK_BYTES:
         return on_stack
     dtype = as_dtype(element)
-    return njit(lambda: np.empty(shape, dtype))
+    return counted(njit(lambda: np.empty(shape, dtype)))
+
+
+def counted(function: Any) -> Any:
+    """Mark a compiled function as one whose callers must count references to arrays."""
+    function.counts_references = True
+    return function
+
+
+def counts_references(namespace: dict[str, Any]) -> bool:
+    """Whether what is compiled in a namespace must count references to arrays."""
+    return any(getattr(value, "counts_references", False) is True for value in namespace.values())
 
 
 @intrinsic

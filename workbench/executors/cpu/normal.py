@@ -26,12 +26,15 @@ from workbench.executors.cpu.read import MARK, Thread
 from workbench.source import SourceError
 
 
-def normalise(thread: Thread) -> list[ast.stmt]:
+def normalise(thread: Thread, as_written: bool = False) -> list[ast.stmt]:
     """The body in normal form; what inlined device functions need is added to ``thread``.
 
-    Raises SourceError for a synchronising construct that is not covered.
+    ``as_written`` keeps early returns where they are and writes out every device function that does not call itself,
+    for the sanitizer. Raises SourceError for a synchronising construct that is not covered.
     """
-    normaliser = _Normaliser(thread)
+    normaliser = _Normaliser(thread, as_written)
+    if as_written:
+        return normaliser.statements(thread.body)
     body = normaliser.statements(thread.body)
     return without_returns(body) or body
 
@@ -70,9 +73,16 @@ def without_returns(body: list[ast.stmt], kind: type[ast.stmt] = ast.Return) -> 
 
 
 class _Normaliser:
-    def __init__(self, thread: Thread) -> None:
-        self.thread = thread
+    def __init__(self, thread: Thread, everything: bool) -> None:
+        self.thread, self.everything = thread, everything
         self.count = 0
+
+    def is_inlined(self, identifier: str) -> bool:
+        """Whether a name is of a device function that is to be written out."""
+        device = self.thread.devices.get(identifier)
+        if device is None:
+            return False
+        return device.synchronises or (self.everything and not device.recursive)
 
     def fresh(self, label: str) -> str:
         self.count += 1
@@ -163,11 +173,7 @@ class _Normaliser:
 
     def _waits(self, node: ast.AST) -> bool:
         """Whether an operation in there synchronises."""
-        return any(
-            isinstance(n, ast.Name)
-            and (n.id.startswith(MARK) or (n.id in self.thread.devices and self.thread.devices[n.id].synchronises))
-            for n in ast.walk(node)
-        )
+        return any(isinstance(n, ast.Name) and (n.id.startswith(MARK) or self.is_inlined(n.id)) for n in ast.walk(node))
 
     def _put_aside(self, value: ast.expr, out: list[ast.stmt], line: int) -> ast.expr:
         """The value in a variable, evaluated here; itself if evaluating it later makes no difference."""
@@ -196,10 +202,8 @@ class _Normaliser:
         if marked in BARRIERS:
             out.append(Barrier(BARRIERS[marked], node.lineno))
             return ast.Constant(None)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            device = self.thread.devices.get(node.func.id)
-            if device is not None and device.synchronises:
-                return self._inline(device, node, out)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and self.is_inlined(node.func.id):
+            return self._inline(self.thread.devices[node.func.id], node, out)
         return node
 
     def _kept(self, value: ast.expr, out: list[ast.stmt], line: int) -> str:
@@ -292,13 +296,14 @@ class _Normaliser:
         return name(result) if any(r.value is not None for r in returns) else ast.Constant(None)
 
     def _arguments(self, device: Thread, call: ast.Call) -> dict[str, ast.expr]:
-        given = dict(zip(device.parameters, call.args, strict=False))
+        passed = call.args if device.synchronises else call.args[len(device.indices) :]
+        given = dict(zip(device.parameters, passed, strict=False))
         given |= {keyword.arg: keyword.value for keyword in call.keywords}
         without_default = len(device.parameters) - len(device.defaults)
         for k, parameter in enumerate(device.parameters):
             if parameter not in given and k >= without_default:
                 given[parameter] = device.defaults[k - without_default]
-        if set(given) != set(device.parameters) or len(call.args) > len(device.parameters):
+        if set(given) != set(device.parameters) or len(passed) > len(device.parameters):
             raise SourceError(
                 f"line {call.lineno}: {device.name} takes {', '.join(device.parameters)}; `{ast.unparse(call)}` does "
                 "not fit"

@@ -58,7 +58,7 @@ class Thread:
 
     ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use; ``devices`` the
     device functions and ``allocations`` the arrays, likewise. ``taken`` has the module's names and the values that were
-    found under some of them. Line numbers are those of ``file``.
+    found under some of them; ``fences`` is whether it orders memory itself. Line numbers are those of ``file``.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Thread:
     devices: dict[str, Thread] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
     fastmath: bool = False
+    fences: bool = False
     taken: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
 
     @property
@@ -87,6 +88,11 @@ class Thread:
                 found.append(thread)
                 todo += thread.devices.values()
         return found
+
+    @property
+    def recursive(self) -> bool:
+        """Whether it calls itself, directly or not."""
+        return any(self is one for device in self.devices.values() for one in device.reachable)
 
     @property
     def indices(self) -> list[str]:
@@ -112,8 +118,7 @@ def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
     thread = _read(kernel, block, {})
     together = thread.reachable
     for one in together:
-        waits = any(other is one for other in together[1:]) and one.synchronises
-        if waits and any(device is one for other in one.reachable for device in other.devices.values()):
+        if one.recursive and one.synchronises:
             raise CompileError(f"{one.name}: a device function that calls itself cannot make threads wait")
         _PassIndices(one).run()
     return thread
@@ -198,6 +203,7 @@ class _Resolver(ast.NodeTransformer):
             lane = self._lane()
             return ast.BinOp(ast.BinOp(ast.Constant(1), ast.LShift(), lane), ast.Sub(), ast.Constant(1))
         if operation in FENCES:
+            self.thread.fences |= operation.startswith("threadfence")
             return ast.copy_location(ast.Constant(None), node)
         return node
 

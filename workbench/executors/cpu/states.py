@@ -40,7 +40,9 @@ class Wait:
 
 @dataclass(frozen=True)
 class Done:
-    """The thread has returned."""
+    """The thread has come to its end, or ``early`` to a return."""
+
+    early: bool = False
 
 
 @dataclass
@@ -107,7 +109,7 @@ class _Graph:
 
     def leave(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.Return):
-            self.end(Done())
+            self.end(Done(early=True))
         elif isinstance(statement, Leave):
             self.end(Go(self.ends[statement.label]))
         else:

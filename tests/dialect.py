@@ -29,9 +29,9 @@ def rows(expressions, dtype=np.float64, names=None, **columns):
     A tuple's items are added up, the second one times 1000.
     """
     given = ", ".join(columns)
-    lines = [f"def table({given}, out):", "    i = cuda.grid(1)", f"    if i < {next(iter(columns))}.size:"]
-    lines += [f"        {name}_ = {name}[i]" for name in columns]
-    lines += [f"        out[{k}, i] = {expression}" for k, expression in enumerate(expressions)]
+    lines = [f"def table({given}, out):", "    at = cuda.grid(1)", f"    if at < {next(iter(columns))}.size:"]
+    lines += [f"        {name}_ = {name}[at]" for name in columns]
+    lines += [f"        out[{k}, at] = {expression}" for k, expression in enumerate(expressions)]
     arrays = list(columns.values())
     out = np.full((len(expressions), arrays[0].size), 99, dtype)
     with np.errstate(all="ignore"):

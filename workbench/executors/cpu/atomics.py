@@ -25,6 +25,7 @@ def _converter(accepted):
     @intrinsic
     def convert(typing_context, array, value):
         element = array.dtype
+        result = element if element in accepted else accepted[0]
 
         def generate(context, builder, signature, arguments):
             if element not in accepted:
@@ -32,7 +33,7 @@ def _converter(accepted):
                 raise TypingError(f"this atomic operation takes an array of {listed}; this one is of {element}")
             return context.cast(builder, arguments[1], value, element)
 
-        return element(array, value), generate
+        return result(array, value), generate
 
     return convert
 
@@ -42,15 +43,15 @@ number, integer, unsigned = _converter(NUMBERS), _converter(INTEGERS), _converte
 
 @_compiled
 def add(array, index, value):
-    old = array[index]
-    array[index] = old + number(array, value)
+    old, value = array[index], number(array, value)
+    array[index] = old + value
     return old
 
 
 @_compiled
 def sub(array, index, value):
-    old = array[index]
-    array[index] = old - number(array, value)
+    old, value = array[index], number(array, value)
+    array[index] = old - value
     return old
 
 
@@ -89,21 +90,21 @@ def nanmin(array, index, value):
 @_compiled
 def and_(array, index, value):
     old = array[index]
-    array[index] = old & integer(array, value)
+    array[index] = integer(array, old) & integer(array, value)
     return old
 
 
 @_compiled
 def or_(array, index, value):
     old = array[index]
-    array[index] = old | integer(array, value)
+    array[index] = integer(array, old) | integer(array, value)
     return old
 
 
 @_compiled
 def xor(array, index, value):
     old = array[index]
-    array[index] = old ^ integer(array, value)
+    array[index] = integer(array, old) ^ integer(array, value)
     return old
 
 

@@ -78,7 +78,7 @@ def remainder(x, y):
     if rest > other:
         rest = -other
     elif rest == other:
-        rest = rest - 2 * np.fmod(like(x, 0.5) * (size - rest), step)
+        rest = rest - like(x, 2) * np.fmod(like(x, 0.5) * (size - rest), step)
     return np.copysign(like(x, 1), x) * rest
 
 

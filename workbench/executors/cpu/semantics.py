@@ -83,6 +83,17 @@ def _power(base, exponent):
     return by_squaring
 
 
+def math_power(base, exponent):
+    """CUDA's ``math.pow``, of which a float32 to an int32 is a float32."""
+
+
+@overload(math_power, jit_options=OPTIONS)
+def _math_power(base, exponent):
+    if base == types.float32 and isinstance(exponent, types.Integer) and exponent.bitwidth <= 32:
+        return lambda base, exponent: power(base, exponent)
+    return lambda base, exponent: math.pow(base, exponent)
+
+
 cbrt = floats.of_floats(floats.cbrt)
 
 
@@ -155,6 +166,7 @@ MEANINGS = {
     math.trunc: floats.trunc,
     math.fmod: floats.fmod,
     math.modf: floats.modf,
+    math.pow: math_power,
     math.nextafter: floats.nextafter,
     math.remainder: floats.remainder,
 }

@@ -131,7 +131,7 @@ def made(factor):
             out[0, i] = scaled(a[i]) + table[1]
             out[1, i] = power(a[i])
             out[2, i] = power(a[i], 3)
-            out[3, i] = power(n=1, x=a[i], scale=2.0)
+            out[3, i] = power(a[i], 1, 2.0)
             out[4, i] = outer(a[i])
             store(out[5], i, sign(a[i] - 2))
             out[6, i] = here()
@@ -143,7 +143,7 @@ def made(factor):
 def with_default(a, out, factor=3.0, rounds=2):
     i = cuda.grid(1)
     if i < a.size:
-        out[i] = a[i] * factor * rounds
+        out[i] = power(n=1, x=a[i]) * factor * rounds
 
 
 def in_simulator():

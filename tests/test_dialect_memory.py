@@ -111,7 +111,7 @@ def elements(flags, bytes_, shorts, values, out):
         flags[i] = values[i].real > 1
         values[i] = values[i] * 1j + flags[i]
         shorts[i] = -shorts[i]
-        out[i] = bytes_[i] * 2 + shorts[i] + abs(values[i])
+        out[i] = np.int64(bytes_[i]) * 2 + shorts[i] + abs(values[i])
 
 
 def layouts():

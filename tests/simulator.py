@@ -9,7 +9,16 @@ from pathlib import Path
 
 import torch
 
-MODULES = ("test_atomics", "test_cpu_semantics", "test_simulator")
+MODULES = (
+    "test_atomics",
+    "test_cpu_semantics",
+    "test_simulator",
+    "test_dialect_atomics",
+    "test_dialect_control",
+    "test_dialect_memory",
+    "test_dialect_numbers",
+    "test_dialect_threads",
+)
 
 CALL = """
 import importlib, sys, torch

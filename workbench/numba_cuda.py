@@ -114,6 +114,17 @@ _OPERATIONS = """
 """
 
 
+def libdevice_signature(name: str) -> tuple[Any, tuple]:
+    """The types of a ``numba.cuda.libdevice`` function's result (a tuple where C has pointers) and of its arguments."""
+    from numba.core import types
+    from numba.cuda.libdevicefuncs import functions
+
+    result, arguments = functions[f"__nv_{name}"]
+    given = tuple(getattr(types, str(a.ty)) for a in arguments if not a.is_ptr)
+    results = [getattr(types, str(t)) for t in (result, *(a.ty for a in arguments if a.is_ptr)) if str(t) != "none"]
+    return results[0] if len(results) == 1 else types.Tuple(results), given
+
+
 def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
     """The positions (file, line) that a Numba compilation error names, innermost first, and its cause in a sentence.
 

@@ -1,33 +1,63 @@
 """``cuda.atomic`` for one worker, which runs the threads one after the other: a plain read and a plain write.
 
-Each function returns the value that was there before. ``max`` and ``min`` leave the array alone if
-either value is NaN; ``nanmax`` and ``nanmin`` replace a NaN, as numba-cuda's do.
+Each function returns the value that was there before. The value that is handed in is first converted to the type of
+the array's elements, as numba-cuda does. ``max`` and ``min`` leave the array alone if either value is NaN; ``nanmax``
+and ``nanmin`` replace a NaN, as numba-cuda's do.
 """
 
 from __future__ import annotations
 
 from numba import njit
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
 
 _compiled = njit(nogil=True, error_model="numpy", inline="never")
+
+UNSIGNED = (types.uint32, types.uint64)
+INTEGERS = (types.int32, types.int64, *UNSIGNED)
+NUMBERS = (types.float32, types.float64, *INTEGERS)
+
+
+def _converter(accepted):
+    """A function that converts a value to the type of an array's elements, which must be an accepted one."""
+
+    @intrinsic
+    def convert(typing_context, array, value):
+        element = array.dtype
+        result = element if element in accepted else accepted[0]
+
+        def generate(context, builder, signature, arguments):
+            if element not in accepted:
+                listed = ", ".join(map(str, accepted))
+                raise TypingError(f"this atomic operation takes an array of {listed}; this one is of {element}")
+            return context.cast(builder, arguments[1], value, element)
+
+        return result(array, value), generate
+
+    return convert
+
+
+number, integer, unsigned = _converter(NUMBERS), _converter(INTEGERS), _converter(UNSIGNED)
 
 
 @_compiled
 def add(array, index, value):
-    old = array[index]
+    old, value = array[index], number(array, value)
     array[index] = old + value
     return old
 
 
 @_compiled
 def sub(array, index, value):
-    old = array[index]
+    old, value = array[index], number(array, value)
     array[index] = old - value
     return old
 
 
 @_compiled
 def max(array, index, value):
-    old = array[index]
+    old, value = array[index], number(array, value)
     if value > old:
         array[index] = value
     return old
@@ -35,7 +65,7 @@ def max(array, index, value):
 
 @_compiled
 def min(array, index, value):
-    old = array[index]
+    old, value = array[index], number(array, value)
     if value < old:
         array[index] = value
     return old
@@ -43,7 +73,7 @@ def min(array, index, value):
 
 @_compiled
 def nanmax(array, index, value):
-    old = array[index]
+    old, value = array[index], number(array, value)
     if value > old or old != old:
         array[index] = value
     return old
@@ -51,22 +81,66 @@ def nanmax(array, index, value):
 
 @_compiled
 def nanmin(array, index, value):
-    old = array[index]
+    old, value = array[index], number(array, value)
     if value < old or old != old:
         array[index] = value
     return old
 
 
 @_compiled
+def and_(array, index, value):
+    old = array[index]
+    array[index] = integer(array, old) & integer(array, value)
+    return old
+
+
+@_compiled
+def or_(array, index, value):
+    old = array[index]
+    array[index] = integer(array, old) | integer(array, value)
+    return old
+
+
+@_compiled
+def xor(array, index, value):
+    old = array[index]
+    array[index] = integer(array, old) ^ integer(array, value)
+    return old
+
+
+@_compiled
+def inc(array, index, limit):
+    """Count up to ``limit``, then from zero again."""
+    old = array[index]
+    one = unsigned(array, 1)
+    array[index] = unsigned(array, 0) if old >= unsigned(array, limit) else old + one
+    return old
+
+
+@_compiled
+def dec(array, index, limit):
+    """Count down to zero, then from ``limit`` again, which is also where a larger value goes."""
+    old, limit = array[index], unsigned(array, limit)
+    array[index] = limit if old == 0 or old > limit else old - unsigned(array, 1)
+    return old
+
+
+@_compiled
 def exch(array, index, value):
     old = array[index]
-    array[index] = value
+    array[index] = integer(array, value)
     return old
 
 
 @_compiled
 def cas(array, index, expected, value):
     old = array[index]
-    if old == expected:
-        array[index] = value
+    if old == integer(array, expected):
+        array[index] = integer(array, value)
     return old
+
+
+@_compiled
+def compare_and_swap(array, expected, value):
+    """``cas`` of the first element."""
+    return cas(array, 0, expected, value)

@@ -194,14 +194,13 @@ class _Resolver(ast.NodeTransformer):
             return ast.copy_location(self._grid(operation, node), node)
         if operation in ("shared.array", "local.array"):
             return ast.copy_location(self._array(operation.split(".")[0], node), node)
-        node = self.generic_visit(node)
         if operation == "const.array_like":
-            return node.args[0]
+            return self.visit(node.args[0])
+        if operation == "lanemask_lt":
+            return ast.copy_location(ast.Call(self._named(semantics.lanemask_lt, operation), [self._lane()], []), node)
+        node = self.generic_visit(node)
         if called in (min, max) and len(node.args) > 2:
             return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
-        if operation == "lanemask_lt":
-            lane = self._lane()
-            return ast.BinOp(ast.BinOp(ast.Constant(1), ast.LShift(), lane), ast.Sub(), ast.Constant(1))
         if operation in FENCES:
             self.thread.fences |= operation.startswith("threadfence")
             return ast.copy_location(ast.Constant(None), node)

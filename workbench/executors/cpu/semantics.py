@@ -1,7 +1,7 @@
 """Arithmetic where CUDA's meaning differs from the one that Numba gives the same Python on a CPU.
 
 - ``min`` and ``max`` of floats ignore a NaN operand (CUDA Math API, fmin and fmax), where Python's propagate it;
-- ``math.floor``, ``ceil`` and ``trunc`` of a float are floats, where Numba's CPU target returns integers;
+- ``math.floor``, ``ceil`` and ``trunc`` are floats, where Numba's CPU target returns integers;
 - a float raised to an integer power keeps its type, and ``0.0 ** -1`` is infinite, where the CPU target raises.
 """
 
@@ -17,7 +17,7 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 
-from workbench.executors.cpu import float32
+from workbench.executors.cpu import float32, floats
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 
@@ -83,30 +83,24 @@ def _power(base, exponent):
     return by_squaring
 
 
-@njit(**OPTIONS)
-def rsqrt(x):
-    return type_one(x) / math.sqrt(x)
+def math_power(base, exponent):
+    """CUDA's ``math.pow``, of which a float32 to an int32 is a float32."""
 
 
-def type_one(x):
-    """One, in the type of ``x``."""
+@overload(math_power, jit_options=OPTIONS)
+def _math_power(base, exponent):
+    if base == types.float32 and isinstance(exponent, types.Integer) and exponent.bitwidth <= 32:
+        return lambda base, exponent: power(base, exponent)
+    return lambda base, exponent: math.pow(base, exponent)
 
 
-@overload(type_one, jit_options=OPTIONS)
-def _type_one(x):
-    one = np.float32(1) if x == types.float32 else np.float64(1)
-    return lambda x: one
-
-
-@njit(**OPTIONS)
-def cbrt(x):
-    return np.cbrt(x)
+cbrt = floats.of_floats(floats.cbrt)
 
 
 @intrinsic
 def fma(typing_context, a, b, c):
     """``a * b + c``, rounded once."""
-    kind = types.float32 if all(t == types.float32 for t in (a, b, c)) else types.float64
+    kind = floats.float_of(a, b, c)
 
     def generate(context, builder, signature, arguments):
         return builder.fma(*(context.cast(builder, v, t, kind) for v, t in zip(arguments, signature.args, strict=True)))
@@ -114,35 +108,48 @@ def fma(typing_context, a, b, c):
     return kind(a, b, c), generate
 
 
-def _of_bits(operation: str, result: types.Type | None, *flags: int) -> Any:
-    """An operation on the bits of an integer, by LLVM's intrinsic ``operation`` with the given flags."""
+def unsigned_of(kind: types.Type) -> types.Type:
+    """The unsigned type, of 32 bits or of 64, that numba-cuda converts an integer of this type to."""
+    return types.uint32 if isinstance(kind, types.Integer) and kind.bitwidth <= 32 else types.uint64
+
+
+def _of_bits(operation: str, *flags: int, unsigned: bool = False) -> Any:
+    """An operation on the bits of an integer, by LLVM's intrinsic ``operation`` with the given flags.
+
+    The result is of the integer's own type, or an unsigned integer of 32 or 64 bits.
+    """
 
     @intrinsic
     def of_bits(typing_context, x):
-        kind = x if isinstance(x, types.Integer) else types.int64
+        kind = unsigned_of(x) if unsigned else x if isinstance(x, types.Integer) else types.int64
 
         def generate(context, builder, signature, arguments):
             value = context.cast(builder, arguments[0], signature.args[0], kind)
             more = [ir.Constant(ir.IntType(1), flag) for flag in flags]
             function_type = ir.FunctionType(value.type, [value.type, *(m.type for m in more)])
             function = builder.module.declare_intrinsic(operation, [value.type], function_type)
-            found = builder.call(function, [value, *more])
-            return context.cast(builder, found, kind, result or kind)
+            return builder.call(function, [value, *more])
 
-        return (result or kind)(x), generate
+        return kind(x), generate
 
     return of_bits
 
 
-popc = _of_bits("llvm.ctpop", None)
-brev = _of_bits("llvm.bitreverse", None)
-clz = _of_bits("llvm.ctlz", None, 0)
-_trailing_zeros = _of_bits("llvm.cttz", None, 0)
+popc = _of_bits("llvm.ctpop")
+brev = _of_bits("llvm.bitreverse", unsigned=True)
+clz = _of_bits("llvm.ctlz", 0)
+_trailing_zeros = _of_bits("llvm.cttz", 0)
 
 
 @njit(**OPTIONS)
 def ffs(x):
     return np.uint32(0) if x == 0 else np.uint32(_trailing_zeros(x) + 1)
+
+
+@njit(**OPTIONS)
+def lanemask_lt(lane):
+    """The lanes before this one, as bits."""
+    return np.uint32((1 << lane) - 1)
 
 
 @njit(**OPTIONS)
@@ -154,12 +161,16 @@ MEANINGS = {
     builtins.min: minimum,
     builtins.max: maximum,
     builtins.pow: power,
-    math.floor: np.floor,
-    math.ceil: np.ceil,
-    math.trunc: np.trunc,
-    math.fmod: np.fmod,
+    math.floor: floats.floor,
+    math.ceil: floats.ceil,
+    math.trunc: floats.trunc,
+    math.fmod: floats.fmod,
+    math.modf: floats.modf,
     math.exp: float32.exp,
     math.log: float32.log,
     math.log1p: float32.log1p,
+    math.pow: math_power,
+    math.nextafter: floats.nextafter,
+    math.remainder: floats.remainder,
 }
 """What the executor calls in the place of what the kernel names."""

@@ -23,13 +23,15 @@ def release(waits, at, group, first, last, kind):
     """
     found = False
     for thread in range(first, last):
+        found |= waits[thread] == kind
+    if not found:  # threads of other warps may still have to look at these
+        return False
+    for thread in range(first, last):
         waiting = waits[thread] == kind
         group[thread] = at[thread] if waiting else -1
-        found |= waiting
-    for thread in range(first, last):
-        if waits[thread] == kind:
+        if waiting:
             waits[thread] = 0
-    return found
+    return True
 
 
 @_compiled

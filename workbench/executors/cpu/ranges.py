@@ -25,14 +25,14 @@ class _Counter:
         out = []
         for statement in body:
             if isinstance(statement, ast.While):
-                statement = self._as_for(statement) or statement
+                statement = self._as_for(statement, out) or statement
             for arm in ("body", "orelse"):
                 if isinstance(statement, (ast.If, ast.For, ast.While)):
                     setattr(statement, arm, self.statements(getattr(statement, arm)))
             out.append(statement)
         return out
 
-    def _as_for(self, loop: ast.While) -> ast.For | None:
+    def _as_for(self, loop: ast.While, before: list[ast.stmt]) -> ast.For | None:
         test, last = loop.test, loop.body[-1] if loop.body else None
         if synchronises(loop) or loop.orelse or not isinstance(last, ast.AugAssign):
             return None
@@ -52,6 +52,9 @@ class _Counter:
             return None
         # its starting value, the loop's test and the loop's step are all that mention it outside the body
         if self._mentions(self.body, counter) != self._mentions(inner, counter) + 3 or not _is_positive(step):
+            return None
+        # it must start anew each time that the loop is reached, which an outer loop may do often
+        if not any(isinstance(s, ast.Assign) and counter in stores(s) for s in before):
             return None
         self.count += 1
         inside = f"{counter}__{self.count}"

@@ -96,8 +96,8 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
     """A block cut into loops over its threads, or run state by state where it cannot be."""
     waits = thread.synchronises
     try:
-        devices = _compile_devices(thread)
         body = count_by_ranges(normalise(thread))
+        devices = _compile_devices(thread)  # also those of device functions that were written out
         machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
         one_thread = _jit(
             machine.inference, "one_thread", {**machine.namespace, **devices, **TYPED}, False, thread.file

@@ -6,7 +6,6 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
-
 from random_expressions import ADD, BLOCK, OWN, SIZE, THREAD, WARP
 from random_meetings import Meetings
 

@@ -29,7 +29,8 @@ torch.save({name: importlib.import_module(name).in_simulator() for name in modul
 
 @functools.cache
 def _all():
-    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": path}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "simulated.pt"
         command = [sys.executable, "-c", CALL, str(file), *MODULES]

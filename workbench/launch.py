@@ -185,6 +185,11 @@ def _check_argument(kernel: Kernel, name: str, argument: Any) -> None:
             raise LaunchError(
                 f"{kernel.name}: {name!r} is a MaskedArray, and a kernel would not see its mask; pass .filled(value)"
             )
+        if argument.dtype.kind not in "biufcV" or argument.dtype in (np.longdouble, np.clongdouble):
+            raise LaunchError(
+                f"{kernel.name}: {name!r} is an array of {argument.dtype}, which no kernel can compute with; pass an "
+                "array of numbers"
+            )
         if not argument.dtype.isnative:
             raise LaunchError(
                 f"{kernel.name}: {name!r} is {argument.dtype.str}, in another byte order than this machine's; pass "

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from numba.core import types
-
-from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.fission import Plan
+from workbench.executors.cpu.ranges import is_integer
 from workbench.executors.cpu.uniform import Uniformity
 
 OPPOSITE = {ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.NotEq: ast.Eq}
@@ -27,7 +25,11 @@ def bound(test: ast.expr, plan: Plan, known: Uniformity) -> ast.expr | None:
     if plan.first_of(left) is None:
         left, right, operator = right, left, MIRRORED.get(operator)
     first = plan.first_of(left)
-    if first is None or not known.is_uniform(right) or not (is_integer(right, known) and is_integer(first, known)):
+    if (
+        first is None
+        or not known.is_uniform(right)
+        or not (is_integer(right, known.kinds) and is_integer(first, known.kinds))
+    ):
         return None
     count = ast.BinOp(right, ast.Sub(), first)
     if operator is ast.Lt:
@@ -37,19 +39,3 @@ def bound(test: ast.expr, plan: Plan, known: Uniformity) -> ast.expr | None:
     if operator is ast.Eq and all(isinstance(e, ast.Constant) and e.value == 0 for e in (right, first)):
         return ast.Constant(1)
     return None
-
-
-def is_integer(node: ast.expr, known: Uniformity) -> bool:
-    """Whether an expression is known to be an integer."""
-    if isinstance(node, ast.Constant):
-        return type(node.value) is int
-    if isinstance(node, ast.Name):
-        return node.id in INDEX_NAMES or isinstance(known.kinds.get(node.id), types.Integer)
-    if isinstance(node, ast.Attribute):
-        return node.attr in ("size", "ndim")
-    if isinstance(node, ast.Subscript):
-        return isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
-    if isinstance(node, ast.BinOp):
-        whole = isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift))
-        return whole and is_integer(node.left, known) and is_integer(node.right, known)
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"

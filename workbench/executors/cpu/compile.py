@@ -105,7 +105,7 @@ def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tu
         body = normalise(thread, as_written=True)
         watched = Watched(thread, body, block, dict(zip(given, argument_types, strict=True)))
         devices = _compile_devices(thread)
-        watched.keep(_kinds(watched, devices, argument_types) | dict(zip(given, argument_types, strict=True)))
+        watched.keep(dict(zip(given, argument_types, strict=True)) | _kinds(watched, devices, argument_types))
         text = watched.text()
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
@@ -138,11 +138,11 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
     """A block cut into loops over its threads, or run state by state where it cannot be."""
     waits = thread.synchronises
     try:
-        devices = _compile_devices(thread)
-        body = count_by_ranges(name_apart(normalise(thread)))
+        body = name_apart(normalise(thread))
+        devices = _compile_devices(thread)  # among them those of what was written out
         machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
-        kinds = _kinds(machine, devices, argument_types)
-        kinds |= dict(zip(given, argument_types, strict=True))
+        kinds = dict(zip(given, argument_types, strict=True)) | _kinds(machine, devices, argument_types)
+        body = count_by_ranges(body, kinds)
         try:
             known = Uniformity(thread, kinds, body, given, block[1] * block[2] == 1)
             plan = Plan(body, known)

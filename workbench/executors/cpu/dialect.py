@@ -42,22 +42,23 @@ FENCES = ("threadfence", "threadfence_block", "threadfence_system", "nanosleep")
 
 
 class Barrier(ast.stmt):
-    """Wait until the threads of the warp or of the block are here."""
+    """Wait until the threads of the block are here, or those of the warp that ``mask`` names (all without one)."""
 
-    _fields = ()
+    _fields = ("mask",)
 
-    def __init__(self, scope: str = "", line: int = 0) -> None:
+    def __init__(self, scope: str = "", line: int = 0, mask: ast.expr | None = None) -> None:
         super().__init__()
-        self.scope, self.lineno = scope, line
+        self.scope, self.lineno, self.mask = scope, line, mask
 
 
 class Exchange(ast.stmt):
     """``target = operation(value, lane)``: hand out ``value``, wait, and get what the others' values make.
 
-    ``lane`` is the second argument of a shuffle, None for the other operations.
+    ``lane`` is the second argument of a shuffle, None for the other operations; ``mask`` names the lanes that take
+    part, None where all of the warp or of the block do.
     """
 
-    _fields = ("value", "lane")
+    _fields = ("value", "lane", "mask")
 
     def __init__(
         self,
@@ -65,10 +66,12 @@ class Exchange(ast.stmt):
         target: str = "",
         value: ast.expr | None = None,
         lane: ast.expr | None = None,
+        mask: ast.expr | None = None,
         line: int = 0,
     ) -> None:
         super().__init__()
-        self.operation, self.target, self.value, self.lane, self.lineno = operation, target, value, lane, line
+        self.operation, self.target, self.lineno = operation, target, line
+        self.value, self.lane, self.mask = value, lane, mask
 
     @property
     def scope(self) -> str:

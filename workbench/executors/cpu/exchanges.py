@@ -23,13 +23,53 @@ def release(waits, at, group, first, last, kind):
     """
     found = False
     for thread in range(first, last):
+        found |= waits[thread] == kind
+    if not found:  # threads of other warps may still have to look at these
+        return False
+    for thread in range(first, last):
         waiting = waits[thread] == kind
         group[thread] = at[thread] if waiting else -1
-        found |= waiting
-    for thread in range(first, last):
-        if waits[thread] == kind:
+        if waiting:
             waits[thread] = 0
-    return found
+    return True
+
+
+@_compiled
+def _is_met(waits, at, masks, first, last, thread):
+    """Whether all lanes that the mask of ``thread`` names, and that still run, wait where it waits."""
+    for other in range(first, last):
+        named = masks[thread] >> (other - first) & 1
+        if named and waits[other] < 3 and (waits[other] != 1 or at[other] != at[thread]):
+            return False
+    return True
+
+
+@_compiled
+def meet(waits, at, group, masks, first, last):
+    """Let the threads of a warp, first..last, go on that wait for each other; whether there were any.
+
+    Those go on whose masks name only threads that wait in the same place. If there are none, since a mask names threads
+    that went another way, which CUDA leaves undefined, all of the warp's that wait go on.
+
+    Updates: group and waits, of first..last.
+    """
+    found = False
+    for thread in range(first, last):
+        if waits[thread] == 1:
+            together = True
+            for other in range(first, last):
+                if waits[other] == 1 and at[other] == at[thread]:
+                    together &= _is_met(waits, at, masks, first, last, other)
+            group[thread] = at[thread] if together else -1
+            found |= together
+        else:
+            group[thread] = -1 if waits[thread] != 2 else group[thread]
+    if not found:
+        return release(waits, at, group, first, last, 1)
+    for thread in range(first, last):
+        if waits[thread] == 1 and group[thread] >= 0:
+            waits[thread] = 0
+    return True
 
 
 @_compiled

@@ -288,6 +288,8 @@ class Plan:
             return False
         if self.first_of(start) is None or not (self.known.is_uniform(stop) and self.known.is_uniform(step)):
             return False
+        if not self.known.is_non_negative(step):
+            return False
         rebound = set().union(*(stores(s) for s in statement.body))
         local = {n for s in statement.body for n in loads(s)} & set(self.known.thread.allocations)
         if local or rebound & (loads(stop) | loads(step) | {statement.target.id}):

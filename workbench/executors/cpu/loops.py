@@ -105,6 +105,8 @@ class Loops:
         for variable, kind in self.kept.scalars.items():
             count = WARP if variable in self.by_lane else self.threads
             self._make(text, variable, (count,), kind)
+        for variable in sorted(set(parameters) & set(self.kept.scalars)):
+            text.add(1, f"{variable}__slots[:] = {variable}")
         self._nodes(text, 1, self.plan.nodes, in_warp=False)
         return text
 

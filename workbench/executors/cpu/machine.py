@@ -62,7 +62,7 @@ class Machine:
     def keep(self, variable_types: dict[str, types.Type]) -> None:
         """Decide what to keep where, from the types of the variables."""
         self.kinds = variable_types
-        pieces = [[*s.statements, *([s.after.test] if isinstance(s.after, Branch) else [])] for s in self.states]
+        pieces = [[*s.statements, *_asked_after(s)] for s in self.states]
         handed = [a.id for p in pieces for n in p for a in _looks(n)]
         self.kept = kept(self.thread, pieces, variable_types, self.thread.allocations)
         for variable in handed:
@@ -83,8 +83,11 @@ class Machine:
             self._make(text, f"{variable}__slots", (self.threads, *allocation.shape), allocation.element)
         for slot, kind in self._slot_types():
             self._make(text, f"{slot}__slots", (self.threads,), kind)
+        for variable in sorted(set(self.parameters) & set(self.kept.scalars)):
+            text.add(1, f"{variable}__slots[:] = {variable}")
         for array in ("at__all", "waits__", "group__"):
             self._make(text, array, (self.threads,), types.int32)
+        self._make(text, "masks__", (self.threads,), types.int64)
         self._begin(text)
         text.add(1, f"for thread__ in range({self.threads}):")
         text.add(2, "at__all[thread__] = 0")
@@ -96,13 +99,13 @@ class Machine:
         text.add(4, "for thread__ in range(warp__, last__):")
         text.add(5, f"if waits__[thread__] == {RUNNING}:")
         self._emit_turn(text, 6)
-        text.add(4, f"if not release__(waits__, at__all, group__, warp__, last__, {WARP_WAIT}):")
+        text.add(4, "if not meet__(waits__, at__all, group__, masks__, warp__, last__):")
         text.add(5, "break")
         self._warp_released(text, 4)
         self._block_waits(text, 2)
         text.add(2, f"if not release__(waits__, at__all, group__, 0, {self.threads}, {BLOCK_WAIT}):")
         text.add(3, "break")
-        self.namespace["release__"] = exchanges.release
+        self.namespace |= {"release__": exchanges.release, "meet__": exchanges.meet}
         self.namespace |= {LOOK + operation: getattr(exchanges, operation) for operation in EXCHANGES}
         return text
 
@@ -178,6 +181,10 @@ class Machine:
             elif isinstance(after, Wait):
                 text.add(indent + 1, f"at__ = {after.to}")
                 if not isinstance(rewrite, _ForInference):
+                    if after.mask is not None:
+                        text.add(
+                            indent + 1, f"masks__[thread__] = {ast.unparse(rewrite.visit(copy.deepcopy(after.mask)))}"
+                        )
                     text.add(indent + 1, f"wait__ = {WARP_WAIT if after.scope == 'warp' else BLOCK_WAIT}")
                     text.add(indent + 1, "break")
             else:
@@ -235,7 +242,7 @@ def _numbered(graph: list[State]) -> list[State]:
         elif isinstance(after, Branch):
             state.after = Branch(after.test, new[after.then], new[after.otherwise])
         elif isinstance(after, Wait):
-            state.after = Wait(after.scope, new[after.to], after.line)
+            state.after = Wait(after.scope, new[after.to], after.line, after.mask)
     return [graph[old] for old in order]
 
 
@@ -243,7 +250,7 @@ def _outward(graph: list[State], targets: Callable[[State], list[int]]) -> list[
     """The reachable states in reverse postorder: one that binds a variable comes before those that it is bound for."""
     order: list[int] = []
     begun = {0}
-    stack = [(0, iter(targets(graph[0])))]
+    stack = [(0, iter(targets(graph[0])[::-1]))]  # what comes after a loop first, and so behind the loop in the end
     while stack:
         number, left = stack[-1]
         following = next((t for t in left if t not in begun), None)
@@ -252,8 +259,15 @@ def _outward(graph: list[State], targets: Callable[[State], list[int]]) -> list[
             stack.pop()
         else:
             begun.add(following)
-            stack.append((following, iter(targets(graph[following]))))
+            stack.append((following, iter(targets(graph[following])[::-1])))
     return order[::-1]
+
+
+def _asked_after(state: State) -> list[ast.expr]:
+    """The expressions that decide what comes after a state."""
+    if isinstance(state.after, Branch):
+        return [state.after.test]
+    return [state.after.mask] if isinstance(state.after, Wait) and state.after.mask is not None else []
 
 
 def _listed(made: ast.stmt | list[ast.stmt] | None) -> list[ast.stmt]:

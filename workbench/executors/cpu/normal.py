@@ -102,7 +102,7 @@ class _Normaliser:
     def _Expr(self, statement: ast.Expr, out: list[ast.stmt]) -> None:
         marked = _marked(statement.value)
         if marked in BARRIERS:
-            out.append(Barrier(BARRIERS[marked], statement.lineno))
+            out.append(self._barrier(marked, statement.value))
             return
         statement.value = self.expression(statement.value, out)
         if not isinstance(statement.value, (ast.Constant, ast.Name)):
@@ -200,7 +200,7 @@ class _Normaliser:
         if marked in EXCHANGES:
             return self._exchange(marked, node, out)
         if marked in BARRIERS:
-            out.append(Barrier(BARRIERS[marked], node.lineno))
+            out.append(self._barrier(marked, node))
             return ast.Constant(None)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and self.is_inlined(node.func.id):
             return self._inline(self.thread.devices[node.func.id], node, out)
@@ -248,6 +248,10 @@ class _Normaliser:
             else:
                 getattr(owner, field)[k] = operand
 
+    def _barrier(self, operation: str, node: ast.Call) -> Barrier:
+        mask = node.args[0] if node.args and BARRIERS[operation] == "warp" else None
+        return Barrier(BARRIERS[operation], node.lineno, mask)
+
     def _exchange(self, operation: str, node: ast.Call, out: list[ast.stmt]) -> ast.expr:
         target = self.fresh(operation.removesuffix("_sync"))
         values = node.args if EXCHANGES[operation] == "block" else node.args[1:]
@@ -256,7 +260,8 @@ class _Normaliser:
             raise SourceError(f"line {node.lineno}: cuda.{operation} takes other arguments than `{ast.unparse(node)}`")
         value = values[0] if wanted else ast.Constant(True)
         lane = values[1] if wanted == 2 else None
-        out.append(Exchange(operation, target, value, lane, node.lineno))
+        whole = EXCHANGES[operation] == "block" or operation == "activemask"
+        out.append(Exchange(operation, target, value, lane, None if whole else node.args[0], node.lineno))
         return name(target)
 
     # -- device functions

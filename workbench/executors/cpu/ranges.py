@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 
-from workbench.executors.cpu.dialect import Exchange, Scope, loads, name, stores, synchronises
+from numba.core import types
+
+from workbench.executors.cpu.dialect import INDEX_NAMES, Exchange, Scope, loads, name, stores, synchronises
 from workbench.executors.cpu.slots import exposed
 
 
@@ -54,28 +56,31 @@ def exposed_in_body(loop: ast.For) -> set[str]:
     return set().union(*(exposed(statement, bound) for statement in loop.body))
 
 
-def count_by_ranges(body: list[ast.stmt]) -> list[ast.stmt]:
-    """The statements with every counting ``while`` in which nothing waits turned into a ``for``."""
-    return _Counter(body).statements(body)
+def count_by_ranges(body: list[ast.stmt], kinds: dict[str, types.Type]) -> list[ast.stmt]:
+    """The statements with every ``while`` that counts in integers, and in which nothing waits, turned into a ``for``.
+
+    ``kinds`` are the types of the variables.
+    """
+    return _Counter(body, kinds).statements(body)
 
 
 class _Counter:
-    def __init__(self, body: list[ast.stmt]) -> None:
-        self.body = body
+    def __init__(self, body: list[ast.stmt], kinds: dict[str, types.Type]) -> None:
+        self.body, self.kinds = body, kinds
         self.count = 0
 
     def statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
         out = []
         for statement in body:
             if isinstance(statement, ast.While):
-                statement = self._as_for(statement) or statement
+                statement = self._as_for(statement, out) or statement
             for arm in ("body", "orelse"):
                 if isinstance(statement, (ast.If, ast.For, ast.While)):
                     setattr(statement, arm, self.statements(getattr(statement, arm)))
             out.append(statement)
         return out
 
-    def _as_for(self, loop: ast.While) -> ast.For | None:
+    def _as_for(self, loop: ast.While, before: list[ast.stmt]) -> ast.For | None:
         test, last = loop.test, loop.body[-1] if loop.body else None
         if synchronises(loop) or loop.orelse or not isinstance(last, ast.AugAssign):
             return None
@@ -84,6 +89,8 @@ class _Counter:
         counter, stop, step = test.left.id, test.comparators[0], last.value
         counts_up = isinstance(test.ops[0], ast.Lt) and isinstance(last.op, ast.Add)
         if not counts_up or not isinstance(last.target, ast.Name) or last.target.id != counter:
+            return None
+        if not all(is_integer(e, self.kinds) for e in (test.left, stop, step)):
             return None
         inner = loop.body[:-1]
         if any(isinstance(n, (ast.Continue, ast.Break, ast.Return)) for s in inner for n in ast.walk(s)):
@@ -95,6 +102,9 @@ class _Counter:
             return None
         # its starting value, the loop's test and the loop's step are all that mention it outside the body
         if self._mentions(self.body, counter) != self._mentions(inner, counter) + 3 or not _is_positive(step):
+            return None
+        # it must start anew each time that the loop is reached, which an outer loop may do often
+        if not any(isinstance(s, ast.Assign) and counter in stores(s) for s in before):
             return None
         self.count += 1
         inside = f"{counter}__{self.count}"
@@ -116,6 +126,22 @@ def _is_positive(step: ast.expr) -> bool:
         return isinstance(step.value, int) and step.value > 0
     names = {n.id for n in ast.walk(step) if isinstance(n, ast.Name)}
     return bool(names) and not any(isinstance(n, (ast.Sub, ast.USub)) for n in ast.walk(step))
+
+
+def is_integer(node: ast.expr, kinds: dict[str, types.Type]) -> bool:
+    """Whether an expression is known to be an integer."""
+    if isinstance(node, ast.Constant):
+        return type(node.value) is int
+    if isinstance(node, ast.Name):
+        return node.id in INDEX_NAMES or isinstance(kinds.get(node.id), types.Integer)
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("size", "ndim")
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+    if isinstance(node, ast.BinOp):
+        whole = isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift))
+        return whole and is_integer(node.left, kinds) and is_integer(node.right, kinds)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
 class _Renamed(ast.NodeTransformer):

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from workbench.executors.cpu.dialect import Barrier, Exchange, Leave, Scope, assign, name, synchronises
 from workbench.source import SourceError
 
+CONSTANT = (ast.Tuple, ast.Constant, ast.UnaryOp, ast.USub, ast.Load)
+"""What a tuple of constants is made of."""
+
 
 @dataclass(frozen=True)
 class Go:
@@ -31,11 +34,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class Wait:
-    """Wait for the warp or the block, then continue with a state."""
+    """Wait for the lanes of the warp that ``mask`` names, or for the block; then go on with a state."""
 
     scope: str
     to: int
     line: int
+    mask: ast.expr | None
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ class _Graph:
 
     def _Barrier(self, statement: Barrier) -> None:
         after = self.fresh()
-        self.end(Wait(statement.scope, after, statement.lineno))
+        mask = statement.mask if statement.mask is not None or statement.scope == "block" else ast.Constant(-1)
+        self.end(Wait(statement.scope, after, statement.lineno, mask))
         self.now = after
 
     def _Exchange(self, statement: Exchange) -> None:
@@ -130,10 +135,10 @@ class _Graph:
         if statement.lane is not None:
             self.add(assign(lane, statement.lane, statement.lineno))
             arguments.append(name(lane))
-        self._Barrier(Barrier(statement.scope, statement.lineno))
+        self._Barrier(Barrier(statement.scope, statement.lineno, statement.mask))
         look = ast.Call(name(f"look__{statement.operation}"), arguments, [])
         self.add(assign(statement.target, look, statement.lineno))
-        self._Barrier(Barrier(statement.scope, statement.lineno))
+        self._Barrier(Barrier(statement.scope, statement.lineno, statement.mask))
 
     def _Scope(self, statement: Scope) -> None:
         after = self.fresh()
@@ -178,6 +183,11 @@ class _Graph:
             bounds = {f"stop__{self.count}": stop, f"stride__{self.count}": stride}
             going = _is_before(name(counter), *map(name, bounds))
             item: ast.expr = name(counter)
+        elif isinstance(over, ast.Tuple) and all(isinstance(n, CONSTANT) for n in ast.walk(over)):
+            start, stride = ast.Constant(0), ast.Constant(1)
+            bounds = {f"stride__{self.count}": stride}
+            going = ast.Compare(name(counter), [ast.Lt()], [ast.Constant(len(over.elts))])
+            item = ast.Subscript(over, name(counter), ast.Load())
         elif isinstance(over, ast.Tuple):
             start, stride = ast.Constant(0), ast.Constant(1)
             bounds = {f"items__{self.count}": over, f"stride__{self.count}": stride}

@@ -144,3 +144,8 @@ def cas(array, index, expected, value):
 def compare_and_swap(array, expected, value):
     """``cas`` of the first element."""
     return cas(array, 0, expected, value)
+
+
+def is_atomic(value) -> bool:
+    """Whether an object is one of the operations above."""
+    return any(value is one for one in globals().values() if hasattr(one, "py_func"))

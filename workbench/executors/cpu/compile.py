@@ -89,8 +89,7 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
 
 
 def _has_atomics(thread: Thread) -> bool:
-    functions = [value for one in thread.reachable for value in one.outside.values()]
-    return any(value in functions for value in vars(atomics).values() if hasattr(value, "py_func"))
+    return any(atomics.is_atomic(value) for one in thread.reachable for value in one.outside.values())
 
 
 Inner = tuple[list[str], dict[str, Any]]

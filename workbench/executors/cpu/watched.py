@@ -37,7 +37,9 @@ class Watched(Machine):
         super().__init__(*arguments)
         self.sites: dict[int, Site] = {}
         self.shared = [n for n, a in self.thread.allocations.items() if a.space == "shared" and a.shape != (0,)]
-        self.atomics = {n for n, v in self.namespace.items() if _is_atomic(v)}
+        self.atomics = {
+            n for n, v in self.namespace.items() if atomics.is_atomic(v) and v is not atomics.compare_and_swap
+        }
         self.namespace |= {
             "watch__": sanitize.watch,
             "watch_shared__": sanitize.watch_shared,
@@ -68,10 +70,6 @@ class Watched(Machine):
 
     def _block_waits(self, text: Text, indent: int) -> None:
         text.add(indent, f"watch_barrier__(found__, clock__, waits__, at__all, {BLOCK_WAIT}, {FINISHED})")
-
-
-def _is_atomic(value: object) -> bool:
-    return any(value is one for one in vars(atomics).values() if hasattr(one, "py_func"))
 
 
 class _ForWatched(ForBlock):

@@ -48,10 +48,12 @@ _numbers = itertools.count(1)
 class Compiled:
     """A compiled kernel: ``run(first, last, gridDim x, y, z, dynamic, *arguments)`` runs the blocks first to last.
 
-    ``taken`` has, for each module that it takes names from, the module's names and the values that it found.
+    ``source`` is the emitted Python of a block, or of a thread where the threads need not wait. ``taken`` has, for each
+    module that it takes names from, the module's names and the values that it found.
     """
 
     run: Callable
+    source: str
     has_atomics: bool
     taken: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
 
@@ -85,7 +87,9 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
         inner, namespace = _straight(thread, block, given, argument_types)
     run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": assume}, thread.fastmath)
     _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
-    return Compiled(run, _has_atomics(thread), tuple(taken for one in thread.reachable for taken in one.taken))
+    (function,) = namespace.values()
+    source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
+    return Compiled(run, source, _has_atomics(thread), tuple(taken for one in thread.reachable for taken in one.taken))
 
 
 def _has_atomics(thread: Thread) -> bool:

@@ -191,7 +191,7 @@ class Plan:
             raise NotUniform
         nodes: list[Node] = []
         test = statement.test
-        if not self.known._is_cheap(test, set(self.known.again) | self.known.uniform):
+        if not self.known.is_cheap(test, set(self.known.again) | self.known.uniform):
             self.count += 1
             mask = f"mask__{self.count}"
             self.masks.append(mask)

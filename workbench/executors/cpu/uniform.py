@@ -288,7 +288,7 @@ class Uniformity:
                     if variable in self.uniform:
                         known.add(variable)
                         self.values[variable] = statement.value
-                    elif self._is_cheap(statement.value, known):
+                    elif self.is_cheap(statement.value, known):
                         self.again[variable] = statement.value
                         known.add(variable)
             elif not stays_whole(statement) and isinstance(statement, ast.If):
@@ -310,7 +310,7 @@ class Uniformity:
 
         return uses(rest) == uses(self.body)
 
-    def _is_cheap(self, node: ast.expr, known: set[str]) -> bool:
+    def is_cheap(self, node: ast.expr, known: set[str]) -> bool:
         operations = 0
         for inner in ast.walk(node):
             if not isinstance(inner, CHEAP):

@@ -2,8 +2,8 @@
 
 Numba's CPU target calls the C library for each element, which no loop over threads can be vectorised around. Here the
 argument is reduced to a short interval, on which a polynomial gives the function: exp x = 2ⁿ · exp r with
-r = x - n ln 2, and log x = e ln 2 + log m with m between √½ and √2. The coefficients interpolate at Chebyshev points.
-Errors are below 1 ulp for exp and log and below 2.5 ulp for log1p; other dtypes go to the C library.
+r = x - n ln 2, and log x = e ln 2 + log m with m between √½ and √2. The coefficients make the largest error small.
+Errors are below 1.05 ulp for exp, 1 ulp for log and 2.5 ulp for log1p; other dtypes go to the C library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ f32 = np.float32
 LOG2_E = f32(1.4426950216293335)
 LN2_HIGH, LN2_LOW = f32(0.69287109375), f32(0.0002760868228506297)  # the high part has no digits that n could push out
 ROUND = f32(12582912.0)  # adding 1.5 · 2²³ and taking it away again rounds to an integer
-ROUND_BITS = np.int32(0x4B400000)
+ONE_BITS = np.int32(0x3F800000)
 
 
 def _bit_cast(kind, bits):
@@ -46,25 +46,25 @@ _from_bits = _bit_cast(types.float32, types.int32)
 @_compiled
 def exp_float32(x):
     """e to the x, of a float32."""
-    # beyond these the result is 0 or infinity all the same; NaN is neither less nor greater, and stays
-    inside = f32(-104.0) if x < f32(-104.0) else x
+    # Beyond these the result is 0 or infinity all the same; NaN is neither less nor greater, and stays. At the lower one
+    # a factor below is 0: a product that underflows would take a processor a hundred times as long.
+    inside = f32(-175.3) if x < f32(-175.3) else x
     inside = f32(89.0) if inside > f32(89.0) else inside
     rounded = inside * LOG2_E + ROUND
     n = rounded - ROUND
     r = (inside - n * LN2_HIGH) - n * LN2_LOW
-    p = f32(0.00019891980628017336)
-    p = p * r + f32(0.0013934541493654251)
-    p = p * r + f32(0.00833331048488617)
-    p = p * r + f32(0.04166645556688309)
-    p = p * r + f32(0.1666666716337204)
-    p = p * r + f32(0.5)
+    p = f32(0.0013814547564834356)
+    p = p * r + f32(0.008368747308850288)
+    p = p * r + f32(0.04166838899254799)
+    p = p * r + f32(0.1666651964187622)
+    p = p * r + f32(0.4999999403953552)
     p = (p * (r * r) + r) + f32(1.0)
-    # 2ⁿ in two factors, so that neither overflows where their product with p does not
-    whole = np.int32(_bits_of(rounded) - ROUND_BITS)
-    half = np.int32(whole >> 1)
-    one = _from_bits(np.int32((half + np.int32(127)) << 23))
-    other = _from_bits(np.int32((whole - half + np.int32(127)) << 23))
-    return p * one * other
+    # 2ⁿ in two factors, so that neither overflows where their product with p does not; n is in the low bits of rounded,
+    # and the shift moves it to where a float has its exponent
+    bits = _bits_of(rounded)
+    half = np.int32(np.int32(bits >> 1) << 23)
+    rest = np.int32(np.int32(bits << 23) - half)
+    return p * _from_bits(np.int32(half + ONE_BITS)) * _from_bits(np.int32(rest + ONE_BITS))
 
 
 @_compiled

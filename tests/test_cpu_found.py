@@ -137,6 +137,40 @@ def read_after_the_loop(out, n):
     out[t] = total + i
 
 
+@cuda.jit
+def written_after_a_guard(out, n):
+    t = cuda.threadIdx.x
+    value = t
+    cuda.syncthreads()
+    if t < n:
+        value = 9
+    out[t] = value
+
+
+@cuda.jit
+def exchanged_names(out, n):
+    t = cuda.threadIdx.x
+    a, b = t, n
+    cuda.syncthreads()
+    a, b = b, a
+    cuda.syncthreads()
+    a, c = b + 1, a
+    out[t] = 10 * a + c
+
+
+@cuda.jit
+def first_warp_alone(out, n):
+    t = cuda.threadIdx.x
+    value = t
+    if t < 32:
+        for offset in (16, 8, 4, 2, 1):
+            value += cuda.shfl_xor_sync(0xFFFFFFFF, value, offset)
+    cuda.syncthreads()
+    if t >= 64:
+        value = cuda.shfl_sync(0xFFFFFFFF, value, n)
+    out[t] = value
+
+
 # kernel, threads, what it must write; n is 4
 CASES = {
     block_vote: (70, np.full(70, 70)),
@@ -150,6 +184,9 @@ CASES = {
     fractional_end: (8, np.maximum(5 - T, 0)),
     fractional_steps: (8, np.full(8, 14)),
     pairs: (8, np.full(8, 14)),
+    written_after_a_guard: (8, np.where(T < 4, 9, T)),
+    exchanged_names: (8, 10 * (T + 1) + 4),
+    first_warp_alone: (96, np.concatenate([np.full(32, 496), np.arange(32, 64), np.full(32, 68)])),
     read_after_the_loop: (8, np.full(8, -8 + 2 * 5 - 3 * 8 - 3)),
 }
 

@@ -24,6 +24,7 @@ from workbench.executors.cpu import atomics, exchanges
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
+from workbench.executors.cpu.float32 import use_wide_vectors, wants_wide_vectors
 from workbench.executors.cpu.loops import Loops
 from workbench.executors.cpu.machine import LOOK, Machine
 from workbench.executors.cpu.memory import array_maker, assume, counts_references
@@ -200,6 +201,11 @@ _origins: dict[str, tuple[str, list[int | None]]] = {}
 def _jit(
     text: Text, name: str, namespace: dict[str, Any], fastmath: bool, origin: str = "", inline: bool = False
 ) -> Any:
+    wide = wants_wide_vectors(namespace)
+    if wide and not inline:
+        text.lines.insert(1, "    use_wide_vectors__()")
+        text.origins.insert(1, None)
+        namespace = namespace | {"use_wide_vectors__": use_wide_vectors}
     source = str(text)
     file = f"<cpu executor: {name} {next(_numbers)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
@@ -210,7 +216,9 @@ def _jit(
     # without reference counts (_nrt) where that can be: a kernel's arrays outlive its run, and counting references in
     # the innermost loop can cost forty times what the kernel does
     options = OPTIONS | {"_nrt": counts_references(namespace)}
-    return numba.njit(fastmath=fastmath or {"contract"}, forceinline=inline, **options)(namespace[name])
+    compiled = numba.njit(fastmath=fastmath or {"contract"}, forceinline=inline, **options)(namespace[name])
+    compiled.wants_wide_vectors = wide
+    return compiled
 
 
 def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:

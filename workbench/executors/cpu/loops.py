@@ -178,8 +178,7 @@ class Loops:
         statements = [
             self._rewritten(s, in_warp)
             for s in node.statements
-            if not (isinstance(s, ast.Assign) and stores(s) <= set(self.kept.local) and stores(s))
-            and not (isinstance(s, ast.Assign) and stores(s) and stores(s) <= set(self.known.again))
+            if not _binds_only(s, set(self.kept.local)) and not _binds_only(s, set(self.known.again))
         ]
         before = len(text.lines)
         add_statements(text, indent, statements)
@@ -191,9 +190,7 @@ class Loops:
 
     def _bounded(self, node: Threads) -> tuple[Threads, str]:
         """A guard such as ``if i < n:`` around all that is done, as a bound of the loop, which then vectorises."""
-        statements = [
-            s for s in node.statements if not (isinstance(s, ast.Assign) and stores(s) <= set(self.known.again))
-        ]
+        statements = [s for s in node.statements if not _binds_only(s, set(self.known.again))]
         if not self.known.block_is_line:
             return node, ""
         if node.guards:
@@ -282,6 +279,11 @@ class Loops:
         self._Threads(text, indent, check, in_warp)
         text.add(indent, "if some__:")
         self._nodes(text, indent + 1, node.body, in_warp)
+
+
+def _binds_only(statement: ast.stmt, variables: set[str]) -> bool:
+    """Whether a statement only gives some of these variables their values, and writes no array."""
+    return isinstance(statement, ast.Assign) and bool(stores(statement)) and stores(statement) <= variables
 
 
 def _pieces(nodes: list[Node], warps: Warps | None) -> Any:

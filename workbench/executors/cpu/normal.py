@@ -19,6 +19,7 @@ from workbench.executors.cpu.dialect import (
     Leave,
     Scope,
     assign,
+    loads,
     name,
     stores,
 )
@@ -109,6 +110,10 @@ class _Normaliser:
             out.append(statement)
 
     def _Assign(self, statement: ast.Assign, out: list[ast.stmt]) -> None:
+        apart = _one_by_one(statement)
+        if apart:
+            out.extend(self.statements(apart))
+            return
         statement.value = self.expression(statement.value, out)
         for k, target in enumerate(statement.targets):
             if self._waits(target):
@@ -335,6 +340,19 @@ class _Inlined(ast.NodeTransformer):
         if node.value is None:
             return [leave]
         return [assign(self.result, self.visit(node.value), node.lineno), leave]
+
+
+def _one_by_one(statement: ast.Assign) -> list[ast.stmt]:
+    """``row, column = a, b`` as an assignment each; nothing where a value needs a variable that another one binds."""
+    target, value = statement.targets[0], statement.value
+    if len(statement.targets) > 1 or not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)):
+        return []
+    if len(target.elts) != len(value.elts) or not all(isinstance(e, ast.Name) for e in target.elts):
+        return []
+    if len(stores(target)) < len(target.elts) or stores(target) & loads(value):
+        return []
+    pairs = zip(target.elts, value.elts, strict=True)
+    return [ast.copy_location(ast.Assign([one], other), statement) for one, other in pairs]
 
 
 def _listed(found: ast.stmt | list[ast.stmt]) -> list[ast.stmt]:

@@ -134,10 +134,17 @@ class Uniformity:
         if isinstance(node, ast.BinOp):
             return self.is_warp_uniform(node.left) and self.is_warp_uniform(node.right)
         if isinstance(node, ast.Compare):
-            return all(self.is_warp_uniform(e) for e in (node.left, *node.comparators))
+            return self._is_whole_warps(node) or all(self.is_warp_uniform(e) for e in (node.left, *node.comparators))
         if isinstance(node, ast.BoolOp):
             return all(self.is_warp_uniform(e) for e in node.values)
         return isinstance(node, ast.UnaryOp) and self.is_warp_uniform(node.operand)
+
+    def _is_whole_warps(self, test: ast.Compare) -> bool:
+        """Whether a test is ``threadIdx.x < n`` or its opposite, with a multiple of a warp's threads for n."""
+        limit = test.comparators[0]
+        whole = isinstance(limit, ast.Constant) and type(limit.value) is int and limit.value % WARP == 0
+        ordered = len(test.ops) == 1 and isinstance(test.ops[0], (ast.Lt, ast.GtE))
+        return whole and ordered and self._is_linear_index(test.left)
 
     def _is_linear_index(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Name) and node.id in self.again:

@@ -228,7 +228,7 @@ def pairwise_distance(a, b, distance):
 
 @cuda.jit
 def soft_dtw(cost, gamma, r):
-    """One block a pair, one thread a row; a barrier after each anti-diagonal. Updates: r [pairs, rows + 1, columns + 1]."""
+    """One block a pair, one thread a row, one barrier a diagonal. Updates: r [pairs, rows + 1, columns + 1]."""
     b = cuda.blockIdx.x
     i = cuda.threadIdx.x
     rows, columns = cost.shape[1], cost.shape[2]

@@ -47,8 +47,8 @@ _from_bits = _bit_cast(types.float32, types.int32)
 @_compiled
 def exp_float32(x):
     """e to the x, of a float32."""
-    # Beyond these the result is 0 or infinity all the same; NaN is neither less nor greater, and stays. At the lower one
-    # a factor below is 0: a product that underflows would take a processor a hundred times as long.
+    # Beyond these the result is 0 or infinity all the same; NaN is neither less nor greater, and stays. At the lower
+    # one a factor below is 0: a product that underflows would take a processor a hundred times as long.
     inside = f32(-175.3) if x < f32(-175.3) else x
     inside = f32(89.0) if inside > f32(89.0) else inside
     rounded = inside * LOG2_E + ROUND

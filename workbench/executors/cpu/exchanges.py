@@ -35,16 +35,6 @@ def release(waits, at, group, first, last, kind):
 
 
 @_compiled
-def _is_met(waits, at, masks, first, last, thread):
-    """Whether all lanes that the mask of ``thread`` names, and that still run, wait where it waits."""
-    for other in range(first, last):
-        named = masks[thread] >> (other - first) & 1
-        if named and waits[other] < 3 and (waits[other] != 1 or at[other] != at[thread]):
-            return False
-    return True
-
-
-@_compiled
 def meet(waits, at, group, masks, first, last):
     """Let the threads of a warp, first..last, go on that wait for each other; whether there were any.
 
@@ -53,17 +43,27 @@ def meet(waits, at, group, masks, first, last):
 
     Updates: group and waits, of first..last.
     """
+    running = 0  # lanes as bits: those that have not returned, and those that were looked at
+    seen = 0
+    for thread in range(first, last):
+        running |= (waits[thread] < 3) << (thread - first)
+        if waits[thread] != 2:
+            group[thread] = -1
     found = False
     for thread in range(first, last):
-        if waits[thread] == 1:
-            together = True
-            for other in range(first, last):
-                if waits[other] == 1 and at[other] == at[thread]:
-                    together &= _is_met(waits, at, masks, first, last, other)
-            group[thread] = at[thread] if together else -1
-            found |= together
-        else:
-            group[thread] = -1 if waits[thread] != 2 else group[thread]
+        if waits[thread] != 1 or seen >> (thread - first) & 1:
+            continue
+        here = named = 0
+        for other in range(thread, last):
+            if waits[other] == 1 and at[other] == at[thread]:
+                here |= 1 << (other - first)
+                named |= masks[other]
+        seen |= here
+        if named & running & ~here == 0:
+            found = True
+            for other in range(thread, last):
+                if here >> (other - first) & 1:
+                    group[other] = at[thread]
     if not found:
         return release(waits, at, group, first, last, 1)
     for thread in range(first, last):

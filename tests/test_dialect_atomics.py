@@ -1,5 +1,7 @@
 """Every ``cuda.atomic`` operation, for every element type that numba-cuda takes, in global and in shared memory."""
 
+import functools
+
 import numba
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from numba import cuda
 from simulator import assert_same, simulated
 
 import workbench as wb
+from workbench.executors.cpu import run as running
 
 NUMBERS = ("int32", "int64", "uint32", "uint64", "float32", "float64")
 INTEGERS, UNSIGNED = NUMBERS[:4], ("uint32", "uint64")
@@ -17,6 +20,15 @@ DTYPES = {
     **dict.fromkeys(("and_", "or_", "xor", "exch"), INTEGERS),
     **dict.fromkeys(("inc", "dec"), UNSIGNED),
 }
+
+
+@pytest.fixture(autouse=True, params=["one worker", "several"])
+def workers(request, monkeypatch):
+    """Both of the executor's kinds of atomics: those of one worker, and those that several need."""
+    compile_kernel = functools.partial(running.compile_kernel, several=request.param == "several")
+    monkeypatch.setattr(running, "compile_kernel", lambda *given: compile_kernel(*given[:3]))
+    monkeypatch.setattr(running, "_compiled", type(running._compiled)())
+
 
 HEAD = """
 def every(a, two, old, shared_out):

@@ -1,4 +1,4 @@
-"""``cuda.atomic`` for one worker, which runs the threads one after the other: a plain read and a plain write.
+"""``cuda.atomic``: a plain read and write for one worker, an exchange in one step where several share the blocks.
 
 Each function returns the value that was there before. The value that is handed in is first converted to the type of
 the array's elements, as numba-cuda does. ``max`` and ``min`` leave the array alone if either value is NaN; ``nanmax``
@@ -7,10 +7,15 @@ and ``nanmin`` replace a NaN, as numba-cuda's do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
 from numba import njit
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 _compiled = njit(nogil=True, error_model="numpy", inline="never")
 
@@ -41,111 +46,137 @@ def _converter(accepted):
 number, integer, unsigned = _converter(NUMBERS), _converter(INTEGERS), _converter(UNSIGNED)
 
 
-@_compiled
-def add(array, index, value):
-    old, value = array[index], number(array, value)
-    array[index] = old + value
-    return old
+@intrinsic
+def exchange(typing_context, array, index, old, new):
+    """Put ``new`` in the place of ``old``, in one step; what was there, and whether it was the bits of ``old``."""
+    kind = array.dtype
+    indices = tuple(index) if isinstance(index, types.BaseTuple) else (index,)
+
+    def generate(context, builder, signature, arguments):
+        given = cgutils.unpack_tuple(builder, arguments[1]) if isinstance(index, types.BaseTuple) else [arguments[1]]
+        whole = [context.cast(builder, v, t, types.intp) for v, t in zip(given, indices, strict=True)]
+        view = arrayobj.make_array(array)(context, builder, arguments[0])
+        pointer = cgutils.get_item_pointer(context, builder, array, view, whole, wraparound=True)
+        bits = ir.IntType(kind.bitwidth)
+        before, after = (
+            builder.bitcast(context.cast(builder, value, t, kind), bits)
+            for value, t in zip(arguments[2:], signature.args[2:], strict=True)
+        )
+        pair = builder.cmpxchg(builder.bitcast(pointer, bits.as_pointer()), before, after, "acq_rel", "acquire")
+        seen = builder.bitcast(builder.extract_value(pair, 0), context.get_data_type(kind))
+        done = context.cast(builder, builder.extract_value(pair, 1), types.boolean, types.boolean)
+        return context.make_tuple(builder, signature.return_type, [seen, done])
+
+    return types.Tuple((kind, types.boolean))(array, index, old, new), generate
 
 
-@_compiled
-def sub(array, index, value):
-    old, value = array[index], number(array, value)
-    array[index] = old - value
-    return old
+def _atomic(new_value: Callable) -> Any:
+    """The operation that ``new_value(array, old, *given)`` is the arithmetic of; for several workers, its contended."""
+    worked_out = _compiled(new_value)
+
+    def plain(array, index, *given):
+        old = array[index]
+        array[index] = worked_out(array, old, *given)
+        return old
+
+    def contended(array, index, *given):
+        old, done = array[index], False
+        while not done:
+            seen, done = exchange(array, index, old, worked_out(array, old, *given))
+            if not done:
+                old = seen
+        return old
+
+    plain.__name__ = contended.__name__ = new_value.__name__
+    operation = _compiled(plain)
+    operation.contended = _compiled(contended)
+    return operation
 
 
-@_compiled
-def max(array, index, value):
-    old, value = array[index], number(array, value)
-    if value > old:
-        array[index] = value
-    return old
+@_atomic
+def add(array, old, value):
+    return old + number(array, value)
 
 
-@_compiled
-def min(array, index, value):
-    old, value = array[index], number(array, value)
-    if value < old:
-        array[index] = value
-    return old
+@_atomic
+def sub(array, old, value):
+    return old - number(array, value)
 
 
-@_compiled
-def nanmax(array, index, value):
-    old, value = array[index], number(array, value)
-    if value > old or old != old:
-        array[index] = value
-    return old
+@_atomic
+def max(array, old, value):
+    value = number(array, value)
+    return value if value > old else old
 
 
-@_compiled
-def nanmin(array, index, value):
-    old, value = array[index], number(array, value)
-    if value < old or old != old:
-        array[index] = value
-    return old
+@_atomic
+def min(array, old, value):
+    value = number(array, value)
+    return value if value < old else old
 
 
-@_compiled
-def and_(array, index, value):
-    old = array[index]
-    array[index] = integer(array, old) & integer(array, value)
-    return old
+@_atomic
+def nanmax(array, old, value):
+    value = number(array, value)
+    return value if value > old or old != old else old
 
 
-@_compiled
-def or_(array, index, value):
-    old = array[index]
-    array[index] = integer(array, old) | integer(array, value)
-    return old
+@_atomic
+def nanmin(array, old, value):
+    value = number(array, value)
+    return value if value < old or old != old else old
 
 
-@_compiled
-def xor(array, index, value):
-    old = array[index]
-    array[index] = integer(array, old) ^ integer(array, value)
-    return old
+@_atomic
+def and_(array, old, value):
+    return integer(array, old) & integer(array, value)
 
 
-@_compiled
-def inc(array, index, limit):
+@_atomic
+def or_(array, old, value):
+    return integer(array, old) | integer(array, value)
+
+
+@_atomic
+def xor(array, old, value):
+    return integer(array, old) ^ integer(array, value)
+
+
+@_atomic
+def inc(array, old, limit):
     """Count up to ``limit``, then from zero again."""
-    old = array[index]
-    one = unsigned(array, 1)
-    array[index] = unsigned(array, 0) if old >= unsigned(array, limit) else old + one
-    return old
+    return unsigned(array, 0) if old >= unsigned(array, limit) else old + unsigned(array, 1)
 
 
-@_compiled
-def dec(array, index, limit):
+@_atomic
+def dec(array, old, limit):
     """Count down to zero, then from ``limit`` again, which is also where a larger value goes."""
-    old, limit = array[index], unsigned(array, limit)
-    array[index] = limit if old == 0 or old > limit else old - unsigned(array, 1)
-    return old
+    limit = unsigned(array, limit)
+    return limit if old == 0 or old > limit else old - unsigned(array, 1)
 
 
-@_compiled
-def exch(array, index, value):
-    old = array[index]
-    array[index] = integer(array, value)
-    return old
+@_atomic
+def exch(array, old, value):
+    return integer(array, value)
 
 
-@_compiled
-def cas(array, index, expected, value):
-    old = array[index]
-    if old == integer(array, expected):
-        array[index] = integer(array, value)
-    return old
+@_atomic
+def cas(array, old, expected, value):
+    return integer(array, value) if old == integer(array, expected) else old
 
 
-@_compiled
-def compare_and_swap(array, expected, value):
-    """``cas`` of the first element."""
-    return cas(array, 0, expected, value)
+def _of_first(cas_of: Any) -> Any:
+    def of_first(array, expected, value):
+        return cas_of(array, 0, expected, value)
+
+    return _compiled(of_first)
 
 
-def is_atomic(value) -> bool:
+compare_and_swap = _of_first(cas)
+compare_and_swap.contended = _of_first(cas.contended)
+"""``cas`` of the first element."""
+
+
+def is_atomic(value: Any) -> bool:
     """Whether an object is one of the operations above."""
-    return any(value is one for one in globals().values() if hasattr(one, "py_func"))
+    return any(value is one for one in globals().values() if hasattr(one, "contended"))

@@ -20,7 +20,8 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
-from workbench.executors.cpu import atomics, exchanges
+from workbench.executors.cpu import exchanges
+from workbench.executors.cpu.contention import has_contended, is_shared_work, use_contended
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
@@ -49,13 +50,15 @@ _numbers = itertools.count(1)
 class Compiled:
     """A compiled kernel: ``run(first, last, gridDim x, y, z, dynamic, *arguments)`` runs the blocks first to last.
 
-    ``source`` is the emitted Python of a block, or of a thread where the threads need not wait. ``taken`` has, for each
-    module that it takes names from, the module's names and the values that it found.
+    ``source`` is the emitted Python of a block, or of a thread where the threads need not wait. ``may_share`` is
+    whether it pays that several workers share the blocks, and ``is_for_several`` whether it is right if they do.
+    ``taken`` has, for each module that it takes names from, the module's names and the values that it found.
     """
 
     run: Callable
     source: str
-    has_atomics: bool
+    may_share: bool
+    is_for_several: bool
     taken: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
 
     @property
@@ -69,8 +72,8 @@ class Compiled:
         return True
 
 
-def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Compiled:
-    """Compile a kernel for one block shape and one set of argument types.
+def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, several: bool = False) -> Compiled:
+    """Compile a kernel for one block shape and one set of argument types, and for one worker or for ``several``.
 
     Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
     the executor does not cover or that does not compile.
@@ -82,6 +85,10 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
             raise LaunchError(
                 f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
             )
+    may_share = is_shared_work(thread)
+    is_for_several = several or not has_contended(thread)
+    if several:
+        use_contended(thread)
     if thread.synchronises or _has_loops(thread):
         inner, namespace = _block(thread, block, given, argument_types)
     else:
@@ -90,11 +97,8 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
     _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
     (function,) = namespace.values()
     source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
-    return Compiled(run, source, _has_atomics(thread), tuple(taken for one in thread.reachable for taken in one.taken))
-
-
-def _has_atomics(thread: Thread) -> bool:
-    return any(atomics.is_atomic(value) for one in thread.reachable for value in one.outside.values())
+    taken = tuple(taken for one in thread.reachable for taken in one.taken)
+    return Compiled(run, source, may_share, is_for_several, taken)
 
 
 Inner = tuple[list[str], dict[str, Any]]

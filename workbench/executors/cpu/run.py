@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from workbench.executors.cpu.compile import Compiled, compile_kernel
-from workbench.numba_cuda import Configuration
+from workbench.numba_cuda import Configuration, Dimensions
 from workbench.tensors import as_numpy
 
 NO_BYTES = np.empty(0, np.uint8)
@@ -37,24 +37,32 @@ _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
     """Run the kernel to its end on the memory of CPU tensors and NumPy arrays.
 
-    A kernel with atomics runs in one worker, block after block, so that it gives the same result each time.
+    With one worker, block after block, a kernel gives the same result each time. Several share the blocks, in no order,
+    where there is work for them; then the last bits of a sum by atomics may change from one time to the next.
 
     Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
     the executor does not cover or that does not compile.
     """
     kernel, grid, block, _, shared_bytes = configuration
     values = tuple(map(as_numpy, arguments))
-    key = (block, *map(_kind, values))
-    variants = _compiled.setdefault(kernel, {})
-    compiled = variants.get(key)
-    if compiled is None or not compiled.is_current:
-        compiled = variants[key] = compile_kernel(kernel, block, tuple(map(numba.typeof, values)))
+    compiled = _variant(kernel, block, values, several=False)
     blocks = math.prod(grid)
     workers = min(torch.get_num_threads(), blocks)
-    if workers > 1 and not compiled.has_atomics and _work(blocks * math.prod(block), values) >= SHARED_WORK:
+    if workers > 1 and compiled.may_share and _work(blocks * math.prod(block), values) >= SHARED_WORK:
+        if not compiled.is_for_several:
+            compiled = _variant(kernel, block, values, several=True)
         _share(compiled, blocks, grid, shared_bytes, values, workers)
     else:
         compiled.run(0, blocks, *grid, _dynamic(shared_bytes), *values)
+
+
+def _variant(kernel: Any, block: Dimensions, values: tuple, several: bool) -> Compiled:
+    key = (several, block, *map(_kind, values))
+    variants = _compiled.setdefault(kernel, {})
+    compiled = variants.get(key)
+    if compiled is None or not compiled.is_current:
+        compiled = variants[key] = compile_kernel(kernel, block, tuple(map(numba.typeof, values)), several)
+    return compiled
 
 
 def _work(threads: int, values: tuple[Any, ...]) -> int:

@@ -1,8 +1,12 @@
 """What every test shares: fixed seeds, the devices, and the skip of GPU tests on a machine without a GPU."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
+
+os.environ["WORKBENCH_CACHE"] = ""  # tests compile what they test
 
 
 def pytest_collection_modifyitems(items):

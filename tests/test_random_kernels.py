@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import linecache
 import multiprocessing
+import os
 import signal
 import sys
 from multiprocessing.connection import wait
@@ -148,4 +149,5 @@ def main(count: int, first: int, processes: int = 1) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["WORKBENCH_CACHE"] = ""
     main(*map(int, sys.argv[1:]))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -140,6 +142,18 @@ def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
             sentence = f"{sentence} {line[4:]}"
             break
     return positions, sentence
+
+
+@functools.cache
+def number_functions_apart() -> None:
+    """Have Numba number the functions that it compiles from a start that no other process has.
+
+    The number is part of the name of a function's machine code. Numba counts from one, so that what two processes
+    stored on disk could not be loaded beside each other: of two functions of one name, the first would be both.
+    """
+    from numba.core.bytecode import FunctionIdentity
+
+    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
 
 
 def local_types(function: Callable, argument_types: tuple) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import itertools
 import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -20,7 +21,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
-from workbench.executors.cpu import exchanges
+from workbench.executors.cpu import cache, exchanges
 from workbench.executors.cpu.contention import has_contended, is_shared_work, use_contended
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
@@ -87,17 +88,22 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
             )
     may_share = is_shared_work(thread)
     is_for_several = several or not has_contended(thread)
+    folder = cache.entry(thread, block, argument_types, several)
+    signature = (types.int64,) * 5 + (BYTES,) + argument_types
+    taken = tuple(taken for one in thread.reachable for taken in one.taken)
+    stored = cache.load(folder, OPTIONS, signature)
+    if stored is not None:
+        return Compiled(*stored, may_share, is_for_several, taken)
     if several:
         use_contended(thread)
     if thread.synchronises or _has_loops(thread):
         inner, namespace = _block(thread, block, given, argument_types)
     else:
         inner, namespace = _straight(thread, block, given, argument_types)
-    run = _jit(emit_run(given, inner), "run", {**namespace, "assume__": assume}, thread.fastmath)
-    _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
     (function,) = namespace.values()
     source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
-    taken = tuple(taken for one in thread.reachable for taken in one.taken)
+    run = _run(emit_run(given, inner), source, {**namespace, "assume__": assume}, thread.fastmath, folder)
+    _compile(run, thread, signature)
     return Compiled(run, source, may_share, is_for_several, taken)
 
 
@@ -205,24 +211,45 @@ _origins: dict[str, tuple[str, list[int | None]]] = {}
 def _jit(
     text: Text, name: str, namespace: dict[str, Any], fastmath: bool, origin: str = "", inline: bool = False
 ) -> Any:
-    wide = wants_wide_vectors(namespace)
-    if wide and not inline:
-        text.lines.insert(1, "    use_wide_vectors__()")
-        text.origins.insert(1, None)
-        namespace = namespace | {"use_wide_vectors__": use_wide_vectors}
+    namespace = dict(namespace)
+    wide = not inline and _widen(text, namespace)
     source = str(text)
     file = f"<cpu executor: {name} {next(_numbers)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     _origins[file] = (origin, text.origins)
-    namespace = dict(namespace)
+    options = _options(namespace, fastmath) | {"forceinline": inline}
     exec(compile(source, file, "exec"), namespace)
+    compiled = numba.njit(**options)(namespace[name])
+    compiled.wants_wide_vectors = wide or wants_wide_vectors(namespace)
+    return compiled
+
+
+def _run(text: Text, block: str, namespace: dict[str, Any], fastmath: bool, folder: Path | None) -> Any:
+    """The loop over blocks, around the text of one block; stored in a folder once it is compiled, if that can be."""
+    if folder is not None:
+        widened = dict(namespace)
+        _widen(text, widened)
+        stored = cache.store(folder, block, str(text), widened, _options(namespace, fastmath))
+        if stored is not None:
+            return stored
+    return _jit(text, "run", namespace, fastmath)
+
+
+def _options(namespace: dict[str, Any], fastmath: bool) -> dict[str, Any]:
     # contraction to fused multiply-add is what a GPU's compiler does by default
     # without reference counts (_nrt) where that can be: a kernel's arrays outlive its run, and counting references in
     # the innermost loop can cost forty times what the kernel does
-    options = OPTIONS | {"_nrt": counts_references(namespace)}
-    compiled = numba.njit(fastmath=fastmath or {"contract"}, forceinline=inline, **options)(namespace[name])
-    compiled.wants_wide_vectors = wide
-    return compiled
+    return OPTIONS | {"_nrt": counts_references(namespace), "fastmath": fastmath or {"contract"}}
+
+
+def _widen(text: Text, namespace: dict[str, Any]) -> bool:
+    """Have a function use wide vectors, if what it calls wants them. Updates: text and namespace."""
+    if not wants_wide_vectors(namespace):
+        return False
+    text.lines.insert(1, "    use_wide_vectors__()")
+    text.origins.insert(1, None)
+    namespace["use_wide_vectors__"] = use_wide_vectors
+    return True
 
 
 def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:

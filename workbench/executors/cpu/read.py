@@ -56,9 +56,10 @@ class Allocation:
 class Thread:
     """What one thread of a kernel, or one call of a device function, does.
 
-    ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use; ``devices`` the
-    device functions and ``allocations`` the arrays, likewise. ``taken`` has the module's names and the values that were
-    found under some of them; ``fences`` is whether it orders memory itself. Line numbers are those of ``file``.
+    ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use, ``origins`` what
+    the kernel itself named there; ``devices`` the device functions and ``allocations`` the arrays, likewise. ``taken``
+    has the module's names and the values that were found under some of them; ``fences`` is whether it orders memory
+    itself. Line numbers are those of ``file``.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Thread:
     defaults: list[ast.expr]
     body: list[ast.stmt] = field(default_factory=list)
     outside: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, Any] = field(default_factory=dict)
     devices: dict[str, Thread] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
     fastmath: bool = False
@@ -115,7 +117,7 @@ def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
 
     Raises CompileError for what the executor does not cover, with the kernel's own line.
     """
-    thread = _read(kernel, block, {})
+    thread = _read(kernel, block, {}, Identifiers())
     together = thread.reachable
     for one in together:
         if one.recursive and one.synchronises:
@@ -124,7 +126,20 @@ def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
     return thread
 
 
-def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread]) -> Thread:
+class Identifiers:
+    """Names for objects from outside: one for each object, and the same in every process that reads the kernel."""
+
+    def __init__(self) -> None:
+        self._given: dict[int, tuple[str, Any]] = {}
+
+    def of(self, value: Any, label: str) -> str:
+        return self._given.setdefault(id(value), (f"{label}__out{len(self._given) + 1}", value))[0]
+
+    def another(self, label: str) -> str:
+        return self.of(object(), label)
+
+
+def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread], identifiers: Identifiers) -> Thread:
     if kernel in callers:
         return callers[kernel]
     function = numba_cuda.python_function(kernel)
@@ -136,7 +151,7 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread])
             raise SourceError(f"line {tree.lineno}: *args and keyword-only parameters are not covered")
         thread = Thread(title, file, [a.arg for a in arguments.args], arguments.defaults)
         thread.fastmath = numba_cuda.fastmath(kernel)
-        resolver = _Resolver(thread, names, block, {**callers, kernel: thread})
+        resolver = _Resolver(thread, names, block, {**callers, kernel: thread}, identifiers)
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
         thread.defaults = [resolver.visit(d) for d in arguments.defaults]
@@ -166,8 +181,16 @@ class _PassIndices(ast.NodeTransformer):
 class _Resolver(ast.NodeTransformer):
     """Replaces every name from outside the kernel by what it stands for."""
 
-    def __init__(self, thread: Thread, names: Names, block: numba_cuda.Dimensions, callers: dict[Any, Thread]) -> None:
+    def __init__(
+        self,
+        thread: Thread,
+        names: Names,
+        block: numba_cuda.Dimensions,
+        callers: dict[Any, Thread],
+        identifiers: Identifiers,
+    ) -> None:
         self.thread, self.names, self.block, self.callers = thread, names, block, callers
+        self.identifiers = identifiers
         self.operations = numba_cuda.operations()
         self.is_kernel = len(callers) == 1
 
@@ -197,7 +220,8 @@ class _Resolver(ast.NodeTransformer):
         if operation == "const.array_like":
             return self.visit(node.args[0])
         if operation == "lanemask_lt":
-            return ast.copy_location(ast.Call(self._named(semantics.lanemask_lt, operation), [self._lane()], []), node)
+            lanes = self._named(semantics.lanemask_lt, operation, operation)
+            return ast.copy_location(ast.Call(lanes, [self._lane()], []), node)
         node = self.generic_visit(node)
         if called in (min, max) and len(node.args) > 2:
             return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
@@ -226,7 +250,7 @@ class _Resolver(ast.NodeTransformer):
         # Numba multiplies out a constant power of two or three and the like, as numba-cuda does
         multiplied_out = isinstance(node.right, ast.Constant) and isinstance(node.right.value, int)
         if isinstance(node.op, ast.Pow) and not multiplied_out:
-            power = self._named(semantics.power, "power")
+            power = self._named(semantics.power, "power", "**")
             return ast.copy_location(ast.Call(power, [node.left, node.right], []), node)
         return node
 
@@ -246,7 +270,7 @@ class _Resolver(ast.NodeTransformer):
         if operation is not None:
             return self._operation(operation, node)
         if meaning is not None:
-            return self._named(meaning, label)
+            return self._named(meaning, label, value)
         if type(value) in (bool, int) or (type(value) is float and math.isfinite(value)):
             return ast.Constant(value)
         if isinstance(node, ast.Name) and getattr(builtins, label, None) is value:
@@ -256,7 +280,7 @@ class _Resolver(ast.NodeTransformer):
         if inspect.ismodule(value):
             raise SourceError(f"line {node.lineno}: the module {ast.unparse(node)!r} is not a value")
         try:
-            return self._named(libdevice.meaning(value) or value, label)
+            return self._named(libdevice.meaning(value) or value, label, value)
         except NotImplementedError as missing:
             raise SourceError(f"line {node.lineno}: the CPU executor does not cover {missing}") from None
 
@@ -272,20 +296,21 @@ class _Resolver(ast.NodeTransformer):
         kind, _, action = operation.rpartition(".")
         home = atomics if kind == "atomic" else semantics
         if hasattr(home, action):
-            return self._named(getattr(home, action), operation.replace(".", "_"))
+            return self._named(getattr(home, action), operation.replace(".", "_"), operation)
         raise SourceError(
             f"line {node.lineno}: the CPU executor does not cover cuda.{operation}; run this kernel on a GPU"
         )
 
-    def _named(self, value: Any, label: str) -> ast.Name:
-        identifier = f"{label}__{id(value):x}"
+    def _named(self, value: Any, label: str, origin: Any) -> ast.Name:
+        identifier = self.identifiers.of(value, label)
         self.thread.outside[identifier] = value
+        self.thread.origins[identifier] = origin
         return name(identifier)
 
     def _device(self, kernel: Any, label: str) -> ast.Name:
-        identifier = f"{label}__{id(kernel):x}"
+        identifier = self.identifiers.of(kernel, label)
         if identifier not in self.thread.devices:
-            self.thread.devices[identifier] = _read(kernel, self.block, self.callers)
+            self.thread.devices[identifier] = _read(kernel, self.block, self.callers, self.identifiers)
         return name(identifier)
 
     def _lane(self) -> ast.expr:
@@ -331,7 +356,7 @@ class _Resolver(ast.NodeTransformer):
         shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         dtype = self._constant(given["dtype"], "the dtype of the array")
         element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
-        identifier = f"{space}__{node.lineno}_{node.col_offset}_{self.thread.name}"
+        identifier = self.identifiers.another(f"{space}__{self.thread.name}")
         self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
         return ast.Call(name(identifier), [], [])
 

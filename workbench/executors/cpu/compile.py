@@ -33,6 +33,7 @@ from workbench.executors.cpu.memory import array_maker, assume, counts_reference
 from workbench.executors.cpu.normal import normalise
 from workbench.executors.cpu.ranges import count_by_ranges, name_apart
 from workbench.executors.cpu.read import Thread, read
+from workbench.executors.cpu.stretch import Stretch, emit_stretches
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.executors.cpu.watched import Watched
 from workbench.numba_cuda import Dimensions
@@ -97,18 +98,18 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
     if several:
         use_contended(thread)
     if thread.synchronises or _has_loops(thread):
-        inner, namespace = _block(thread, block, given, argument_types)
+        text, namespace = _block(thread, block, given, argument_types)
     else:
-        inner, namespace = _straight(thread, block, given, argument_types)
+        text, namespace = _straight(thread, block, given, argument_types)
     (function,) = namespace.values()
     source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
-    run = _run(emit_run(given, inner), source, {**namespace, "assume__": assume}, thread.fastmath, folder)
+    run = _run(text, source, {**namespace, "assume__": assume}, thread.fastmath, folder)
     _compile(run, thread, signature)
     return Compiled(run, source, may_share, is_for_several, taken)
 
 
-Inner = tuple[list[str], dict[str, Any]]
-"""The lines that run one block, and the namespace that they need."""
+Run = tuple[Text, dict[str, Any]]
+"""The text that runs blocks, and the function of a block or a thread that it needs."""
 
 
 def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Watched, Callable]:
@@ -141,14 +142,14 @@ def _kinds(machine: Machine, devices: dict[str, Any], argument_types: tuple) -> 
         raise CompileError(_explain(error, thread)) from None
 
 
-def _straight(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Inner:
+def _straight(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Run:
     """A block whose threads run one after the other, each from its beginning to its end."""
     one_thread = _compile_thread(thread, given)
     _compile(one_thread, thread, (types.int64,) * len(thread.indices) + argument_types)
-    return over_threads(thread, block, given), {"thread__": one_thread}
+    return emit_run(given, over_threads(thread, block, given)), {"thread__": one_thread}
 
 
-def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Inner:
+def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: tuple) -> Run:
     """A block cut into loops over its threads, or run state by state where it cannot be."""
     waits = thread.synchronises
     try:
@@ -162,7 +163,9 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
             plan = Plan(body, known)
             if not waits and not any(isinstance(node, Strided) for node in plan.nodes):
                 return _straight(thread, block, given, argument_types)
-            emitted: Loops | Machine = Loops(plan, known, block, machine.namespace)
+            emitted: Loops | Machine = Stretch(plan, known, block, machine.namespace)
+            if waits or not emitted.is_right:
+                emitted = Loops(plan, known, block, machine.namespace)
             text = emitted.text(given)
         except NotUniform:
             if not waits:
@@ -173,8 +176,12 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
     function = _jit(text, "block", {**emitted.namespace, **devices}, thread.fastmath, thread.file)
+    if isinstance(emitted, Stretch):
+        _compile(function, thread, (types.int64,) * 7 + argument_types)
+        return emit_stretches(given, emitted.threads), {"block__run": function}
     _compile(function, thread, (types.int64,) * 6 + (BYTES,) + argument_types)
-    return [f"block__run({', '.join([*INDEX_NAMES[3:], 'dynamic__', *given])})"], {"block__run": function}
+    call = f"block__run({', '.join([*INDEX_NAMES[3:], 'dynamic__', *given])})"
+    return emit_run(given, [call]), {"block__run": function}
 
 
 def _has_loops(thread: Thread) -> bool:

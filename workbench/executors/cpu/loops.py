@@ -266,12 +266,16 @@ class Loops:
 
     def _Strided(self, text: Text, indent: int, node: Strided, in_warp: bool) -> None:
         first, stop, step = (self._shown(e, False) for e in (node.first, node.stop, node.step))
-        last = f"min({self.threads}, ({stop}) - at__)"
+        last = f"min({self._limit()}, ({stop}) - at__)"
         text.add(indent, f"for at__ in range({first}, {stop}, {step}):")
         if node.target in self.known.counters:
             text.add(indent + 1, "assume__(at__ >= 0)")
         bind = f"{node.target} = at__ + threadIdx__x"
         self._Threads(text, indent + 1, node.threads, False, (last, bind))
+
+    def _limit(self) -> str:
+        """How many threads stride."""
+        return str(self.threads)
 
     def _Some(self, text: Text, indent: int, node: Some, in_warp: bool) -> None:
         text.add(indent, "some__ = False")

@@ -75,12 +75,8 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
     the executor does not cover or that does not compile.
     """
     thread = read(kernel, block)
+    refuse_float16(thread, argument_types)
     given = thread.parameters[: len(argument_types)]
-    for name, kind in zip(given, argument_types, strict=True):
-        if getattr(kind, "dtype", kind) == types.float16:
-            raise LaunchError(
-                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
-            )
     if thread.synchronises or _has_loops(thread):
         inner, namespace = _block(thread, block, given, argument_types)
     else:
@@ -90,6 +86,15 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
     (function,) = namespace.values()
     source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
     return Compiled(run, source, _has_atomics(thread), tuple(taken for one in thread.reachable for taken in one.taken))
+
+
+def refuse_float16(thread: Thread, argument_types: tuple) -> None:
+    """Raise LaunchError for a float16 argument."""
+    for name, kind in zip(thread.parameters, argument_types, strict=False):
+        if getattr(kind, "dtype", kind) == types.float16:
+            raise LaunchError(
+                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
+            )
 
 
 def _has_atomics(thread: Thread) -> bool:

@@ -146,6 +146,11 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread])
     return thread
 
 
+def allocation_name(space: str, node: ast.Call, function: str) -> str:
+    """The name of the array that a ``cuda.shared.array`` or ``cuda.local.array`` in a function makes."""
+    return f"{space}__{node.lineno}_{node.col_offset}_{function}"
+
+
 class _PassIndices(ast.NodeTransformer):
     """Hands the indices that a device function needs to its calls; one that synchronises is written out instead."""
 
@@ -331,7 +336,7 @@ class _Resolver(ast.NodeTransformer):
         shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         dtype = self._constant(given["dtype"], "the dtype of the array")
         element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
-        identifier = f"{space}__{node.lineno}_{node.col_offset}_{self.thread.name}"
+        identifier = allocation_name(space, node, self.thread.name)
         self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
         return ast.Call(name(identifier), [], [])
 

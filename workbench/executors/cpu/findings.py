@@ -24,7 +24,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault of a kernel: its kind (a value of KINDS), where, and which threads met there.
+    """One fault of a kernel: its kind (a value of KINDS, or "endless wait"), where, and which threads met there.
 
     ``element`` is the index in the array, ``block`` and ``thread`` who did it, ``other_block`` and ``other_thread``
     whom they met, and ``other_line`` where that one was; None where they have no meaning. ``said`` is the sentence.

@@ -61,9 +61,7 @@ def _check(configured: Any, arguments: tuple[Any, ...]) -> Call:
     call = check(configured, arguments)
     chosen = executor(call.device)
     if chosen.stepped is None:
-        advice = (
-            "move the tensors with .cpu()" if chosen.name == "gpu" else "start Python without NUMBA_ENABLE_CUDASIM"
-        )
+        advice = "move the tensors with .cpu()" if chosen.name == "gpu" else "start Python without NUMBA_ENABLE_CUDASIM"
         raise LaunchError(
             f"{call.kernel.name}: only the CPU executor runs a kernel step by step, and this call is for the "
             f"{chosen.name}; {advice}"
@@ -85,5 +83,7 @@ def _blocks(call: Call, block: Block) -> tuple[tuple[int, int, int], ...]:
     index = (*wanted, 0, 0)[:3]
     if len(wanted) > 3 or not all(isinstance(k, int) and 0 <= k < size for k, size in zip(index, grid, strict=True)):
         shown = " x ".join(map(str, grid))
-        raise LaunchError(f"{call.kernel.name}: there is no block {block!r} in the grid of {shown} blocks; count from 0")
+        raise LaunchError(
+            f"{call.kernel.name}: there is no block {block!r} in the grid of {shown} blocks; count from 0"
+        )
     return (index,)

@@ -177,6 +177,11 @@ class Array:
             here.recorder.access(*who, *what, frame.f_lineno, here.phase)
 
 
+def memory_of(value: Any) -> Any:
+    """The NumPy array that an Array looks at; anything else as it is."""
+    return value._data if isinstance(value, Array) else value
+
+
 def _integer(index: Any) -> Any:
     if index is None or index is Ellipsis or isinstance(index, slice):
         return index
@@ -185,4 +190,3 @@ def _integer(index: Any) -> Any:
 
 def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
-

@@ -27,7 +27,7 @@ from numba.np.numpy_support import as_dtype
 
 from workbench import numba_cuda
 from workbench.executors.cpu import atomics, libdevice, semantics
-from workbench.executors.cpu.accesses import Array, Memory, uninitialised
+from workbench.executors.cpu.accesses import Array, Memory, memory_of, uninitialised
 from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, WARP, name
 from workbench.executors.cpu.here import PACKAGE, Here
 from workbench.executors.cpu.read import Allocation, Thread, allocation_name
@@ -39,7 +39,7 @@ PLACES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 OF_NUMBERS = (int, float, bool, complex, abs, round, divmod)
 """Builtins that take numbers and that a kernel's types matter to."""
 
-SKIPPED = [f"{PACKAGE}*", "numba.*", "numpy.*"]
+SKIPPED = [f"{PACKAGE}*", "numba.*", "numpy.*", "namedtuple_*"]
 """Modules that a debugger steps over."""
 
 
@@ -142,8 +142,9 @@ class Program:
         found = libdevice.meaning(value)
         if found is not None:
             return Typed(found, value)
-        compiled = isinstance(value, numba.core.dispatcher.Dispatcher)
-        if value in OF_NUMBERS or compiled or getattr(value, "__module__", None) == "math":
+        if isinstance(value, numba.core.dispatcher.Dispatcher):
+            return lambda *given: compute(value, *map(memory_of, given))
+        if value in OF_NUMBERS or getattr(value, "__module__", None) == "math":
             return Typed(value, value)
         return value
 
@@ -219,9 +220,12 @@ class _ToGenerator(ast.NodeTransformer):
     def function(self, tree: ast.FunctionDef, first_line: str) -> ast.FunctionDef:
         """The generator function of a function whose source begins with ``first_line``."""
         body = [self.visit(statement) for statement in tree.body]
-        never = ast.If(ast.Constant(False), [ast.Expr(ast.Yield())], [])
-        arguments = ast.arguments([], [ast.arg(a.arg) for a in tree.args.args], kwonlyargs=[], kw_defaults=[], defaults=[])
-        made = ast.FunctionDef(tree.name, arguments, [ast.copy_location(never, body[-1]), *body], [])
+        # on the line of the first statement, so that nobody sees it; a docstring is no statement
+        first = body[1] if ast.get_docstring(tree) is not None and len(body) > 1 else body[0]
+        never = ast.copy_location(ast.If(ast.Constant(False), [ast.Expr(ast.Yield())], []), first)
+        parameters = [ast.arg(a.arg) for a in tree.args.args]
+        arguments = ast.arguments([], parameters, kwonlyargs=[], kw_defaults=[], defaults=[])
+        made = ast.FunctionDef(tree.name, arguments, [never, *body], [])
         made = ast.fix_missing_locations(ast.copy_location(made, tree))
         indent = len(first_line) - len(first_line.lstrip())
         for node in ast.walk(made):  # the tree's columns count from the function's own
@@ -269,7 +273,8 @@ class _ToGenerator(ast.NodeTransformer):
             title = self.target or f"{space} array of line {node.lineno}"
             return _call("array__", [ast.Constant(identifier), ast.Constant(title)], node)
         if operation == "const.array_like":
-            return _call("constant__", [ast.Constant(self.target or ast.unparse(node.args[0])), self.visit(node.args[0])], node)
+            title = self.target or ast.unparse(node.args[0])
+            return _call("constant__", [ast.Constant(title), self.visit(node.args[0])], node)
         if called is not UNKNOWN and numba_cuda.is_kernel(called):
             identifier = f"{numba_cuda.python_function(called).__name__}__{id(called):x}"
             self.devices[identifier] = called

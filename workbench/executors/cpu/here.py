@@ -91,5 +91,3 @@ class Here:
         """A thread in words; without one, that whose turn it is."""
         number = self.thread if thread is None else thread
         return f"thread {shown(place(number, self.block))} of block {shown(self.index)}"
-
-

@@ -7,8 +7,8 @@ fault, which is raised in words. Nothing waits for ever.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Generator, Iterator
+from types import GeneratorType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,7 +168,7 @@ class Turns:
 
 def _chain(thread: Any) -> Iterator[Any]:
     """The generators that are waiting: the kernel's, and those of the device functions that it is in."""
-    while inspect.isgenerator(thread):
+    while isinstance(thread, GeneratorType):
         yield thread
         thread = thread.gi_yieldfrom
 

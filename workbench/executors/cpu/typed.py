@@ -55,13 +55,8 @@ def _kind(value: Any) -> Any:
 
 
 def _compile(function: Callable, arguments: tuple) -> tuple[Callable, types.Type]:
-    by_count = {
-        1: lambda a: function(a),
-        2: lambda a, b: function(a, b),
-        3: lambda a, b, c: function(a, b, c),
-        4: lambda a, b, c, d: function(a, b, c, d),
-    }
-    run = numba.njit(by_count[len(arguments)], error_model="numpy")
+    names = ", ".join(f"a{k}" for k in range(len(arguments)))
+    run = numba.njit(eval(f"lambda {names}: function({names})", {"function": function}), error_model="numpy")
     try:
         run.compile(tuple(map(numba.typeof, arguments)))
     except NumbaError as error:

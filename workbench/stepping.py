@@ -1,8 +1,9 @@
 """Look inside a kernel: run a block of it as plain Python, to debug it, or to record who read and wrote what.
 
-The kernel runs from its own source, under its own file and lines, thread by thread: each runs up to a barrier, a shuffle
-or a vote, and when all have come they go on. ``print`` takes everything that Python's takes, and ``breakpoint()`` opens
-the debugger on the kernel's own line and variables; there, ``next`` stays with the thread, also across a barrier.
+The kernel runs from its own source, under its own file and lines, thread by thread: each runs up to a barrier, a
+shuffle or a vote, and when all have come they go on. ``print`` is Python's own, with f-strings and all, and
+``breakpoint()`` opens the debugger on the kernel's line and variables; there, ``next`` stays with the thread, also
+across a barrier.
 
 Numbers have the types of the compiled kernel. What can differ from :func:`workbench.launch`: a product and a sum are
 rounded one by one, where the launch may fuse them; and a variable that holds an integer first and a float later is an

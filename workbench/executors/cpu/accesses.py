@@ -167,8 +167,8 @@ class Array:
         if here.repeats((kind, address, value)) > ENDLESS:
             element = memory.element(address)
             what = (
-                f"{here.who()} finds element {shown(element)} of {memory.name!r} unchanged again and again; the threads "
-                "of a block take turns at barriers, so none of them changes it now"
+                f"{here.who()} finds element {shown(element)} of {memory.name!r} unchanged again and again; here the "
+                "threads of a block take turns at barriers, so no other can change it"
             )
             raise here.fault("endless wait", frame, what, array=memory.name, element=element)
         if here.recorder is not None:

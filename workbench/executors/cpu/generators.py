@@ -1,7 +1,7 @@
 """A kernel's own source as a Python generator that yields where its thread waits, for a person to step through.
 
-The loops over threads that the executor emits are fast, and nobody's own code. Here the kernel's syntax tree is compiled
-as it stands, under its own file and line numbers, so that a debugger shows the kernel's source, variables and lines:
+The loops over threads that the executor emits are fast, and nobody's own code. Here the kernel's syntax tree is
+compiled nearly as it stands, under its own file and lines, so that a debugger shows the kernel's source and variables:
 
 - what makes threads wait (a barrier, a shuffle, a vote) becomes ``yield`` of the operation and its arguments;
 - a call of a device function becomes ``yield from`` a generator made of it in the same way;
@@ -12,6 +12,7 @@ as it stands, under its own file and line numbers, so that a debugger shows the 
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import os
 import pdb
@@ -97,7 +98,7 @@ class Program:
             if value is cuda:
                 seen[title] = _Live(lambda: _Cuda(self.here))
             elif operations.get(id(value)) in PLACES:
-                seen[title] = _Live(lambda place=operations[id(value)]: self.here.dimensions(place))
+                seen[title] = _Live(functools.partial(self.here.dimensions, operations[id(value)]))
         return seen
 
     # -- what the kernel's names stand for

@@ -1,4 +1,4 @@
-"""Where a block that is stepped through is: whose turn it is, on which line, and what that thread knows of its place."""
+"""Where a block that is stepped through is: whose turn it is, on which line, and that thread's place in the grid."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Here:
         return self._times
 
     def fault(self, kind: str, frame: FrameType, what: str, **known: Any) -> KernelFault:
-        """A fault of this thread where ``frame`` is; ``what`` is said of it, and ``known`` are fields of the Finding."""
+        """A fault of this thread, where ``frame`` is, in the words ``what``; ``known`` are fields of the Finding."""
         line = frame.f_lineno
         code = linecache.getline(frame.f_code.co_filename, line).strip()
         fields = dict.fromkeys(("element", "other_block", "other_thread", "other_line"))

@@ -17,7 +17,7 @@ from workbench.executors.cpu.normal import normalise
 from workbench.executors.cpu.read import read
 from workbench.executors.cpu.trace import Recorder
 from workbench.executors.cpu.turns import Turns
-from workbench.executors.cpu.typed import compute, plain
+from workbench.executors.cpu.typed import plain
 from workbench.numba_cuda import Configuration, Dimensions
 from workbench.source import SourceError
 from workbench.tensors import as_numpy

@@ -27,7 +27,7 @@ NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 PLAIN = {np.int64, np.float64, np.bool_, np.complex128}
 """NumPy's scalar types that Python has a type of its own for."""
 
-_run: dict[tuple, tuple[Callable, types.Type]] = {}
+_run: dict[tuple, tuple[Callable, Any]] = {}
 
 
 def plain(scalar: np.generic) -> Any:
@@ -54,7 +54,7 @@ def _kind(value: Any) -> Any:
     return (int, value >= 2**63) if type(value) is int else type(value)
 
 
-def _compile(function: Callable, arguments: tuple) -> tuple[Callable, types.Type]:
+def _compile(function: Callable, arguments: tuple) -> tuple[Callable, Any]:
     names = ", ".join(f"a{k}" for k in range(len(arguments)))
     run = numba.njit(eval(f"lambda {names}: function({names})", {"function": function}), error_model="numpy")
     try:
@@ -62,13 +62,20 @@ def _compile(function: Callable, arguments: tuple) -> tuple[Callable, types.Type
     except NumbaError as error:
         raise TypeError(numba_cuda.compile_problem(error)[1]) from None
     (compiled,) = run.overloads.values()
-    return run, types.unliteral(compiled.signature.return_type)
+    return run, _scalar(compiled.signature.return_type)
 
 
-def _typed(value: Any, kind: types.Type) -> Any:
+def _scalar(kind: types.Type) -> Any:
+    """NumPy's scalar type of a Numba type; a tuple of them for a tuple, and None for none."""
     if isinstance(kind, types.BaseTuple):
-        return tuple(_typed(v, types.unliteral(k)) for v, k in zip(value, kind, strict=True))
-    return None if kind == types.none else plain(as_dtype(kind).type(value))
+        return tuple(map(_scalar, kind))
+    return None if kind == types.none else as_dtype(types.unliteral(kind)).type
+
+
+def _typed(value: Any, scalar: Any) -> Any:
+    if type(scalar) is tuple:
+        return tuple(_typed(v, s) for v, s in zip(value, scalar, strict=True))
+    return None if scalar is None else plain(scalar(value))
 
 
 class Typed:

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -20,8 +21,10 @@ from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from workbench.executors.cpu.trace import Exchange, Trace
 from workbench.gradients.finite_difference import StepSweep
+
+if TYPE_CHECKING:
+    from workbench.executors.cpu.trace import Exchange, Trace
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 

@@ -11,9 +11,9 @@ from workbench import numba_cuda
 from workbench.errors import CompileError
 from workbench.executors.cpu.accesses import Array, Memory
 from workbench.executors.cpu.compile import refuse_float16
-from workbench.executors.cpu.generators import Program
 from workbench.executors.cpu.here import Here
 from workbench.executors.cpu.normal import normalise
+from workbench.executors.cpu.program import Program
 from workbench.executors.cpu.read import read
 from workbench.executors.cpu.trace import Recorder
 from workbench.executors.cpu.turns import Turns

@@ -80,7 +80,7 @@ def _blocks(call: Call, block: Block) -> tuple[tuple[int, int, int], ...]:
     if block is None:
         x, y, _ = grid
         return tuple((n % x, n // x % y, n // (x * y)) for n in range(math.prod(grid)))
-    wanted = (block,) if isinstance(block, int) else tuple(block)
+    wanted = tuple(block) if isinstance(block, (tuple, list)) else (block,)
     index = (*wanted, 0, 0)[:3]
     if len(wanted) > 3 or not all(isinstance(k, int) and 0 <= k < size for k, size in zip(index, grid, strict=True)):
         shown = " x ".join(map(str, grid))

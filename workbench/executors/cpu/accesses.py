@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from workbench.executors.cpu import sanitize
-from workbench.executors.cpu.findings import KINDS, shown
+from workbench.executors.cpu.findings import KINDS, indexed
 from workbench.executors.cpu.here import Here
 from workbench.executors.cpu.trace import ATOMIC, READ, WRITE, Layout
 from workbench.executors.cpu.typed import compute, plain
@@ -149,7 +149,7 @@ class Array:
         frame = None if written[first : first + part.itemsize].all() else here.frame()
         if frame is not None:
             element = self._memory.element(_address(part))
-            what = f"{here.who()} reads element {shown(element)} of {name!r}, which no thread has written"
+            what = f"{here.who()} reads element {indexed(element)} of {name!r}, which no thread has written"
             raise here.fault(KINDS[sanitize.NOT_WRITTEN], frame, what, array=name, element=element)
 
     def _touch(self, kind: str, part: np.ndarray, value: Any) -> None:
@@ -167,7 +167,7 @@ class Array:
         if here.repeats((kind, address, value)) > ENDLESS:
             element = memory.element(address)
             what = (
-                f"{here.who()} finds element {shown(element)} of {memory.name!r} unchanged again and again; here the "
+                f"{here.who()} finds element {indexed(element)} of {memory.name!r} unchanged again and again; here the "
                 "threads of a block take turns at barriers, so no other can change it"
             )
             raise here.fault("endless wait", frame, what, array=memory.name, element=element)

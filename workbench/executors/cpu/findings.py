@@ -84,7 +84,7 @@ def _finding(
         what = f"thread {shown(other_thread)} waits here for the block, and {who} {elsewhere}"
     else:
         element = tuple(int(k) for k in np.unravel_index(a, buffers[buffer].shape))
-        what = f"element {shown(element)} of {site.array!r}"
+        what = f"element {indexed(element)} of {site.array!r}"
         if kind == sanitize.NOT_WRITTEN:
             what = f"{who} reads {what}, which no thread has written"
         else:
@@ -127,3 +127,8 @@ def shown(place: tuple[int, ...]) -> str:
     last = max((k for k, v in enumerate(place) if v), default=0)
     kept = place[: last + 1]
     return str(kept[0]) if len(kept) == 1 else str(tuple(kept))
+
+
+def indexed(element: tuple[int, ...]) -> str:
+    """The index of an element: ``3`` in one dimension, ``(3, 0)`` in two."""
+    return str(element[0]) if len(element) == 1 else str(element)

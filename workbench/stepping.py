@@ -32,7 +32,7 @@ def debug(configured: Any, *arguments: Any, block: Block = 0) -> None:
     ``configured`` and ``arguments`` are those of :func:`workbench.launch`, on the CPU. ``block`` says which block of
     the grid runs: its number along x, or its (x, y) or (x, y, z); None runs all, one after the other.
 
-    Updates: whatever that block writes, as the launch would.
+    Updates: whatever that block writes, as the launch would; up to the fault, where there is one.
 
     Raises LaunchError, before anything runs, for a call that cannot be right and for tensors on a GPU; and KernelFault,
     on the kernel's line, where it goes out of bounds, reads shared or local memory that was not written, or waits for
@@ -46,7 +46,7 @@ def trace(configured: Any, *arguments: Any, block: Block = 0) -> Trace:
     """Run one block of ``kernel[grid, block]`` as :func:`debug` does, and record what its threads do.
 
     Updates: whatever that block writes. Raises what debug raises. The Trace has every access, barrier and exchange as
-    data; ``workbench.plot.threads`` draws it.
+    data; ``workbench.plot.threads`` draws it. Not recorded is what happens inside an ordinary ``numba.njit`` function.
     """
     from workbench.executors.cpu.trace import Recorder, Trace
 

@@ -19,7 +19,7 @@ from workbench.executors.cpu.here import Here
 from workbench.executors.cpu.trace import ATOMIC, READ, WRITE, Layout
 from workbench.executors.cpu.typed import compute, plain
 
-ENDLESS = 10_000
+ENDLESS = 100_000
 """So often one thread finds one element unchanged, and does nothing else, before it is said to wait in vain."""
 
 

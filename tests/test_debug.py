@@ -14,7 +14,7 @@ import torch
 from dialect import kernel
 from numba import cuda, float32, int32
 from random_kernels import random_case
-from test_sanitizer import FAULTS, N, blocks_share, wrong_line
+from test_sanitizer import FAULTS, N, inactive_lane, wrong_line
 from waiting_kernels import BEFORE, CASES, POSITIVE, X, votes
 
 import workbench as wb
@@ -240,10 +240,18 @@ def test_one_block_of_a_grid_writes_its_elements_only():
     assert fill(None)[2] == sum(10 * i + j for i in range(4) for j in range(6))
 
 
+def test_a_shuffle_from_a_lane_that_takes_no_part_gives_what_the_launch_gives():
+    x, stepped, launched = torch.arange(float(N)), torch.zeros(N), torch.zeros(N)
+    wb.debug(inactive_lane[1, N], x, stepped)
+    wb.launch(inactive_lane[1, N], x, launched)
+    assert torch.equal(stepped, launched)
+    assert stepped[8:16].tolist() == list(range(8, 16))
+
+
 # -- faults and refusals
 
 
-SINGLE = [fault for fault in FAULTS if "race" not in FAULTS[fault] and fault is not blocks_share]
+SINGLE = [fault for fault, kind in FAULTS.items() if "race" not in kind and fault is not inactive_lane]
 
 
 @pytest.mark.parametrize("faulty", SINGLE, ids=lambda faulty: faulty.py_func.__name__)

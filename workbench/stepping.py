@@ -7,7 +7,8 @@ across a barrier.
 
 Numbers have the types of the compiled kernel. What can differ from :func:`workbench.launch`: a product and a sum are
 rounded one by one, where the launch may fuse them; and a variable that holds an integer first and a float later is an
-integer until then, where the launch makes it a float from its beginning.
+integer until then, where the launch makes it a float from its beginning. A shuffle from a lane that takes no part gives
+one's own value, as in the launch; races are not looked for. The sanitizer names both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Run a block whose threads are generators: each in its turn, up to where it waits for others.
 
 Threads go on when all those have come whom they wait for: those of the block that still run, or the lanes that a mask
-names. What CUDA does not define (a barrier that some threads pass by, a shuffle from a lane that takes no part) is a
-fault, which is raised in words. Nothing waits for ever.
+names. A barrier that some threads pass by is a fault, which is raised in words. Nothing waits for ever.
 """
 
 from __future__ import annotations
@@ -146,16 +145,10 @@ class Turns:
             here.recorder.exchange(here.index, wait.operation, source, number, answer, wait.lines[-1], here.phase)
 
     def _source(self, number: int, group: Group) -> int:
-        """The thread that a thread gets the value of in a shuffle."""
-        wait, here = group[number], self.here
+        """Whose value a thread gets in a shuffle: its own, where the lane that it asks takes no part."""
+        wait = group[number]
         source = compute(getattr(exchanges, f"lane_of_{wait.operation}"), number, int(wait.arguments[2]))
-        if source >= len(self.threads):  # no such thread: one's own
-            return number
-        if source not in group:
-            here.thread = number
-            what = f"{here.who()} reads lane {source % WARP}, which does not take part"
-            raise here.fault(KINDS[sanitize.LANE], _frame(self.threads[number]), what)
-        return source
+        return source if source in group else number
 
     def _vote(self, number: int, group: Group) -> Any:
         members = np.full(len(self.threads), -1)

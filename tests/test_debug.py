@@ -90,7 +90,7 @@ def test_python_s_debugger_steps_through_the_kernel_s_lines_only(tmp_path):
     run = "wb.debug(stopped[1, 4], np.arange(4, dtype=np.float32), np.zeros(4, np.float32))\n"
     start = "import numpy as np\nimport workbench as wb\nfrom numba import cuda, float32\nFACTOR = 3\n"
     file.write_text(start + source + run, encoding="utf-8")
-    commands = "p t, value\n" + "s\n" + "n\n" * 16 + "p total\nc\n"
+    commands = "p t, value\n" + "s\n" + "n\n" * 4 + "s\n" * 12 + "p total\nc\n"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONBREAKPOINT"}
     done = subprocess.run([sys.executable, file], input=commands, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -284,6 +284,18 @@ def test_memory_that_was_not_written():
     text = "def f(a):\n    s = cuda.shared.array((2, 2), np.float32)\n    s[0, 1] = 1\n    a[0] = s[0, 1] + s[1, 0]\n"
     with pytest.raises(wb.KernelFault, match=r"thread 0 of block 0 reads element \(1, 0\) of 's', which no thread has"):
         wb.debug(kernel(text)[1, 1], np.zeros(3))
+
+
+def test_shared_memory_begins_anew_in_each_block():
+    text = """
+    def f(a):
+        s = cuda.shared.array(1, np.float32)
+        if cuda.blockIdx.x == 0:
+            s[0] = 1
+        a[0] = s[0]
+    """
+    with pytest.raises(wb.KernelFault, match="thread 0 of block 1 reads element 0 of 's'"):
+        wb.debug(kernel(text)[2, 1], np.zeros(1), block=None)
 
 
 def test_a_barrier_that_some_pass_by():

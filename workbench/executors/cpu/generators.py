@@ -40,12 +40,13 @@ class ToGenerator(ast.NodeTransformer):
     def function(self, tree: ast.FunctionDef, first_line: str) -> ast.FunctionDef:
         """The generator function of a function whose source begins with ``first_line``."""
         body = [self.visit(statement) for statement in tree.body]
-        # on the line of the first statement, so that nobody sees it; a docstring is no statement
-        first = body[1] if ast.get_docstring(tree) is not None and len(body) > 1 else body[0]
-        never = ast.copy_location(ast.If(ast.Constant(False), [ast.Expr(ast.Yield())], []), first)
+        # after the docstring, and on the line of the statement there, so that nobody sees it
+        start = 1 if ast.get_docstring(tree) is not None else 0
+        never = ast.If(ast.Constant(False), [ast.Expr(ast.Yield())], [])
+        body.insert(start, ast.copy_location(never, body[min(start, len(body) - 1)]))
         parameters = [ast.arg(a.arg) for a in tree.args.args]
         arguments = ast.arguments([], parameters, kwonlyargs=[], kw_defaults=[], defaults=[])
-        made = ast.FunctionDef(tree.name, arguments, [never, *body], [])
+        made = ast.FunctionDef(tree.name, arguments, body, [])
         made = ast.fix_missing_locations(ast.copy_location(made, tree))
         indent = len(first_line) - len(first_line.lstrip())
         for node in ast.walk(made):  # the tree's columns count from the function's own

@@ -309,13 +309,14 @@ def test_a_barrier_that_some_pass_by():
 def test_lanes_that_wait_elsewhere():
     text = """
     def f(a):
-        if cuda.laneid < 2:
-            cuda.syncwarp(0xFF)
+        if 32 <= cuda.grid(1) < 34:
+            cuda.syncwarp(0xF3)
         else:
             cuda.syncthreads()
     """
-    with pytest.raises(wb.KernelFault, match=r"thread 0 waits here for the lanes of mask 0xff, and thread 2 .* line 6"):
-        wb.debug(kernel(text)[1, 32], np.zeros(3))
+    said = r"thread 32 waits here for the lanes of mask 0xf3, and thread 36 of block 0 waits elsewhere, at line 6"
+    with pytest.raises(wb.KernelFault, match=said):
+        wb.debug(kernel(text)[1, 64], np.zeros(3))
 
 
 @pytest.mark.parametrize("wait", ["a[0] == 0", "cuda.atomic.cas(a, 0, 1, 1) == 0"])

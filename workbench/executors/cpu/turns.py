@@ -102,7 +102,10 @@ class Turns:
         number, wait = min(group.items(), key=lambda item: (item[1].scope == "block", item[0]))
         self.here.thread = number
         whom = "the block" if wait.scope == "block" else f"the lanes of mask {wait.mask:#x}"
+        first = number - number % WARP
         for other, theirs in group.items():
+            if wait.scope == "warp" and not (first <= other < first + WARP and wait.mask >> (other - first) & 1):
+                continue
             if (theirs.operation, theirs.lines) != (wait.operation, wait.lines):
                 self._raise(sanitize.DIVERGED, number, other, f"waits elsewhere, at line {theirs.lines[-1]}", whom)
         for other, early in self.returned.items():

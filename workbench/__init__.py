@@ -18,6 +18,8 @@ from workbench.sanitizer import sanitize
 _LAZY = {
     "audit": "workbench.gradients.audit",
     "GradientAudit": "workbench.gradients.audit",
+    "debug": "workbench.stepping",
+    "trace": "workbench.stepping",
     "losses": None,
     "plot": None,
 }

@@ -12,7 +12,10 @@ class CompileError(LaunchError):
 
 
 class KernelFault(RuntimeError):
-    """What the sanitizer found while a kernel ran. ``findings`` has it as data; the message, in sentences."""
+    """What CUDA does not define, found by the sanitizer or while a kernel ran as plain Python.
+
+    ``findings`` has it as data; the message, in sentences.
+    """
 
     def __init__(self, findings: Sequence[object]) -> None:
         super().__init__("\n".join(map(str, findings)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,6 +44,36 @@ def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
     Raises LaunchError, before anything runs, for a call that cannot be right, and its subclass CompileError for a
     kernel that does not compile.
     """
+    call = check(configured, arguments)
+    chosen = executor(call.device)
+    if sanitize or sanitizer.is_wanted():
+        if chosen.sanitized is None:
+            raise LaunchError(
+                f"{call.kernel.name}: only the CPU executor can sanitize, and this call is for the {chosen.name}"
+            )
+        sanitizer.report(chosen.sanitized(call.configuration, arguments))
+    else:
+        chosen.launch(call.configuration, arguments)
+    call.count_writes()
+
+
+class Call(NamedTuple):
+    """A call that was checked: the kernel and its launch, the device of its arrays, and those that it writes."""
+
+    kernel: Kernel
+    configuration: Configuration
+    device: torch.device
+    written: tuple[torch.Tensor | np.ndarray, ...]
+
+    def count_writes(self) -> None:
+        """Let autograd notice when a tensor saved for backward is written later. Updates: the tensors' versions."""
+        for argument in self.written:
+            if isinstance(argument, torch.Tensor) and not argument.is_inference():
+                torch.autograd.graph.increment_version(argument)
+
+
+def check(configured: Any, arguments: Sequence[Any]) -> Call:
+    """Check a call as launch does, before anything runs. Raises LaunchError for one that cannot be right."""
     configuration = _configuration(configured)
     kernel = describe(configuration.kernel)
     _check_dimensions(kernel, "grid", configuration.grid, MAX_GRID)
@@ -62,19 +92,7 @@ def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
         if name in kernel.written:
             _check_output(kernel, name, argument)
             written.append(argument)
-    chosen = executor(device)
-    if sanitize or sanitizer.is_wanted():
-        if chosen.sanitized is None:
-            raise LaunchError(
-                f"{kernel.name}: only the CPU executor can sanitize, and this call is for the {chosen.name}"
-            )
-        sanitizer.report(chosen.sanitized(configuration, arguments))
-    else:
-        chosen.launch(configuration, arguments)
-    for argument in written:
-        # so that autograd notices when a tensor saved for backward is written later
-        if isinstance(argument, torch.Tensor) and not argument.is_inference():
-            torch.autograd.graph.increment_version(argument)
+    return Call(kernel, configuration, device, tuple(written))
 
 
 @contextlib.contextmanager

@@ -21,13 +21,15 @@ class Executor:
     """Where kernels on a device run.
 
     ``name`` is ``"gpu"``, ``"cpu"`` or ``"simulator"``; ``reason`` says in a sentence why it is the one.
-    ``sanitized`` is a launch that returns what the sanitizer found, where there is one.
+    ``sanitized`` is a launch that returns what the sanitizer found, and ``stepped`` one of some blocks as plain Python,
+    where there is one.
     """
 
     name: str
     reason: str
     launch: Callable
     sanitized: Callable | None = None
+    stepped: Callable | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
@@ -60,7 +62,8 @@ def _executor(device: torch.device) -> Executor:
         from workbench.executors import cpu
 
         reason = "the tensors are on the CPU" if torch.cuda.is_available() else "torch finds no CUDA GPU here"
-        return Executor("cpu", f"{reason}, so kernels are compiled for this processor", cpu.launch, cpu.sanitized)
+        reason = f"{reason}, so kernels are compiled for this processor"
+        return Executor("cpu", reason, cpu.launch, cpu.sanitized, cpu.stepped)
     raise LaunchError(f"no executor runs kernels on {device}; move the tensors to cuda or to the CPU")
 
 

@@ -14,6 +14,7 @@ import ast
 import functools
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -48,7 +49,11 @@ def entry(thread: Thread, block: Dimensions, argument_types: tuple, several: boo
     except _Unknown:
         return None
     said += [str((block, several)), *map(str, argument_types), str(thread.fastmath), _environment()]
-    return root / hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
+    arrays: dict[str, str] = {}  # whose names tell the line that they are on, which may move
+    text = re.sub(
+        r"\b(shared|local)__\d+_\d+_\w+", lambda m: arrays.setdefault(m[0], f"array {len(arrays)}"), "\n".join(said)
+    )
+    return root / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def load(folder: Path | None, options: dict[str, Any], signature: tuple) -> tuple[Callable, str] | None:

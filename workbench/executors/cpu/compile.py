@@ -81,12 +81,8 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
     the executor does not cover or that does not compile.
     """
     thread = read(kernel, block)
+    refuse_float16(thread, argument_types)
     given = thread.parameters[: len(argument_types)]
-    for name, kind in zip(given, argument_types, strict=True):
-        if getattr(kind, "dtype", kind) == types.float16:
-            raise LaunchError(
-                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
-            )
     may_share = is_shared_work(thread)
     is_for_several = several or not has_contended(thread)
     folder = cache.entry(thread, block, argument_types, several)
@@ -106,6 +102,15 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
     run = _run(text, source, {**namespace, "assume__": assume}, thread.fastmath, folder)
     _compile(run, thread, signature)
     return Compiled(run, source, may_share, is_for_several, taken)
+
+
+def refuse_float16(thread: Thread, argument_types: tuple) -> None:
+    """Raise LaunchError for a float16 argument."""
+    for name, kind in zip(thread.parameters, argument_types, strict=False):
+        if getattr(kind, "dtype", kind) == types.float16:
+            raise LaunchError(
+                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
+            )
 
 
 Run = tuple[Text, dict[str, Any]]

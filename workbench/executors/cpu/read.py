@@ -135,9 +135,6 @@ class Identifiers:
     def of(self, value: Any, label: str) -> str:
         return self._given.setdefault(id(value), (f"{label}__out{len(self._given) + 1}", value))[0]
 
-    def another(self, label: str) -> str:
-        return self.of(object(), label)
-
 
 def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread], identifiers: Identifiers) -> Thread:
     if kernel in callers:
@@ -159,6 +156,11 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread],
     except SourceError as problem:
         raise CompileError(f"{title}: {problem}") from None
     return thread
+
+
+def allocation_name(space: str, node: ast.Call, function: str) -> str:
+    """The name of the array that a ``cuda.shared.array`` or ``cuda.local.array`` in a function makes."""
+    return f"{space}__{node.lineno}_{node.col_offset}_{function}"
 
 
 class _PassIndices(ast.NodeTransformer):
@@ -356,7 +358,7 @@ class _Resolver(ast.NodeTransformer):
         shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         dtype = self._constant(given["dtype"], "the dtype of the array")
         element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
-        identifier = self.identifiers.another(f"{space}__{self.thread.name}")
+        identifier = allocation_name(space, node, self.thread.name)
         self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
         return ast.Call(name(identifier), [], [])
 

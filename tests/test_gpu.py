@@ -1,8 +1,10 @@
 """On a GPU: torch's current stream, CUDA graphs, strides, and both losses under audit."""
 
+import numpy as np
 import pytest
 import torch
 from kernels import BLOCK, copy, reverse, square
+from waiting_kernels import CASES
 
 import workbench as wb
 from workbench import losses
@@ -126,3 +128,13 @@ def test_a_cpu_tensor_among_cuda_tensors_is_refused():
         with pytest.raises(wb.LaunchError, match="'x' is on cpu and 'y' is on cuda:0"):
             wb.launch(square[1, 32], host, y)
     assert y.isnan().all()
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_kernel_that_waits_gives_what_the_cpu_executor_does(case):
+    kernel, grid, block, inputs, output, expected = case
+    here, there = output.copy(), torch.from_numpy(output.copy()).cuda()
+    wb.launch(kernel[grid, block], *inputs, here)
+    wb.launch(kernel[grid, block], *(torch.from_numpy(x).cuda() for x in inputs), there)
+    np.testing.assert_allclose(there.cpu().numpy(), here, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(here, expected, rtol=2e-5, atol=2e-5)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -91,6 +92,8 @@ def operations() -> dict[int, str]:
     """Every CUDA operation that a kernel can name, from its identity to its dotted name below ``numba.cuda``."""
     from numba import cuda
 
+    if not simulated():
+        importlib.import_module("numba.cuda.fp16")  # a kernel may name cuda.fp16 without this
     found: dict[int, str] = {}
     for name in _OPERATIONS.split():
         value: Any = cuda
@@ -123,6 +126,17 @@ def libdevice_signature(name: str) -> tuple[Any, tuple]:
     given = tuple(getattr(types, str(a.ty)) for a in arguments if not a.is_ptr)
     results = [getattr(types, str(t)) for t in (result, *(a.ty for a in arguments if a.is_ptr)) if str(t) != "none"]
     return results[0] if len(results) == 1 else types.Tuple(results), given
+
+
+def convert_objects(kind: type, from_python: Callable, to_python: Callable) -> None:
+    """How functions on the CPU target convert arguments and results of a class of types, in place of how they did.
+
+    ``numba.extending.unbox`` and ``box`` do that for a class that has no conversion yet.
+    """
+    from numba.core import pythonapi
+
+    pythonapi._unboxers.functions[kind] = from_python
+    pythonapi._boxers.functions[kind] = to_python
 
 
 def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:

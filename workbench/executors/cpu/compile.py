@@ -19,7 +19,7 @@ from numba.core import types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
-from workbench.errors import CompileError, LaunchError
+from workbench.errors import CompileError
 from workbench.executors.cpu import atomics, exchanges
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
@@ -71,16 +71,11 @@ class Compiled:
 def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Compiled:
     """Compile a kernel for one block shape and one set of argument types.
 
-    Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
-    the executor does not cover or that does not compile.
+    Raises CompileError, which names the kernel's own line, for a kernel that the executor does not cover or that does
+    not compile.
     """
     thread = read(kernel, block)
     given = thread.parameters[: len(argument_types)]
-    for name, kind in zip(given, argument_types, strict=True):
-        if getattr(kind, "dtype", kind) == types.float16:
-            raise LaunchError(
-                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
-            )
     if thread.synchronises or _has_loops(thread):
         inner, namespace = _block(thread, block, given, argument_types)
     else:

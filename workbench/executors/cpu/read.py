@@ -23,7 +23,7 @@ from numba.core import types
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
-from workbench.executors.cpu import atomics, libdevice, semantics
+from workbench.executors.cpu import atomics, fp16, libdevice, semantics
 from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, INDEX_NAMES, WARP, name
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
@@ -256,7 +256,7 @@ class _Resolver(ast.NodeTransformer):
         if inspect.ismodule(value):
             raise SourceError(f"line {node.lineno}: the module {ast.unparse(node)!r} is not a value")
         try:
-            return self._named(libdevice.meaning(value) or value, label)
+            return self._named(libdevice.meaning(value) or fp16.meaning(value) or value, label)
         except NotImplementedError as missing:
             raise SourceError(f"line {node.lineno}: the CPU executor does not cover {missing}") from None
 

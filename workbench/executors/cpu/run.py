@@ -39,8 +39,8 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
 
     A kernel with atomics runs in one worker, block after block, so that it gives the same result each time.
 
-    Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
-    the executor does not cover or that does not compile.
+    Raises CompileError, which names the kernel's own line, for a kernel that the executor does not cover or that does
+    not compile.
     """
     kernel, grid, block, _, shared_bytes = configuration
     values = tuple(map(as_numpy, arguments))

@@ -352,7 +352,7 @@ def _is_pure(value: object) -> bool:
     module = getattr(value, "__module__", "") or ""
     return (
         module in ("math", "numpy")
-        or module.endswith(("cpu.semantics", "cpu.float32"))
+        or module.endswith(("cpu.semantics", "cpu.float32", "cpu.fp16"))
         or type(value).__name__ == "ufunc"
     )
 

@@ -82,7 +82,6 @@ CALLS = [
     Bad("None", lambda x, y: launch(square[1, 32], None, y), ("a NoneType", *NOT_A_TENSOR)),
     Bad("big int", lambda x, y: launch(fill[1, 32], y, 2**63), ("'value' is 9223372036854775808", "int64")),
     Bad("bfloat16", lambda x, y: launch(square[1, 32], x.bfloat16(), y), ("'x' is bfloat16", ".float()")),
-    Bad("float16", lambda x, y: launch(square[1, 32], x.half(), y), ("'x' is float16", "CPU", ".float()", "GPU")),
     Bad("sparse", lambda x, y: launch(square[1, 32], x.to_sparse(), y), ("'x' is torch.sparse_coo", ".to_dense()")),
     Bad(
         "conjugate",

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -142,10 +143,15 @@ def convert_objects(kind: type, from_python: Callable, to_python: Callable) -> N
 def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
     """The positions (file, line) that a Numba compilation error names, innermost first, and its cause in a sentence.
 
-    Numba nests its errors with the innermost first, so the first line that says something is the cause.
+    Numba nests its errors with the innermost first, so the first line that says something is the cause. An error that
+    it did not foresee names no position: that is where it was in the function that it lowered.
     """
+    from numba.core.ir import Loc
+
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     positions = [(file, int(line)) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text)]
+    at = [getattr(frame.f_locals.get("self"), "loc", None) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    positions += [(loc.filename, loc.line) for loc in reversed(at) if isinstance(loc, Loc)]
     said = [line.strip() for line in text.splitlines()]
     said = [line for line in said if line and not line.startswith(("Failed in ", "Internal error at", "- Resolution"))]
     sentence = said[0] if said else type(error).__name__

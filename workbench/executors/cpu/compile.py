@@ -16,7 +16,6 @@ from typing import Any
 
 import numba
 from numba.core import types
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
@@ -121,7 +120,7 @@ def _kinds(machine: Machine, devices: dict[str, Any], argument_types: tuple) -> 
     indices = (types.int64,) * (len(INDEX_NAMES) + 1)
     try:
         return numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
-    except (NumbaError, UnsupportedBytecodeError) as error:
+    except Exception as error:
         raise CompileError(_explain(error, thread)) from None
 
 
@@ -211,7 +210,7 @@ def _jit(
 def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:
     try:
         function.compile(argument_types)
-    except (NumbaError, UnsupportedBytecodeError) as error:
+    except Exception as error:  # also those that Numba did not foresee
         raise CompileError(_explain(error, thread)) from None
 
 

@@ -151,12 +151,11 @@ def _operator(operation: Any, count: int, result: types.Type, generate: Callable
 
     @infer_global(operation)
     class Template(AbstractTemplate):
-        metadata = {"target": "cpu"}
-
         def generic(self, given, named):
             if len(given) == count and types.float16 in given and all(kind in CONVERTED for kind in given):
                 return signature(result, *[types.float16] * count)
 
+    Template.metadata = {"target": "cpu"}
     lower_builtin(operation, *[types.float16] * count)(generate)
 
 

@@ -127,9 +127,9 @@ KERNELS = [
     does_not_compile(faulty.text, '"one"', '`y[i] = x[i] + "one"`', "float32"),
     does_not_compile(faulty.undefined, "no_such", "the name 'no_such_function' is not defined"),
     does_not_compile(faulty.undefined_attribute, "no_such", "'inspect.no_such_function' does not exist"),
-    does_not_compile(faulty.with_statement, "with x", "`with x:`", "CUDA"),
-    does_not_compile(faulty.try_statement, "try:", "`try:`", "CUDA"),
-    does_not_compile(faulty.list_comprehension, "sum", "`[2 * k for k in range(3)]`", "CUDA"),
+    does_not_compile(faulty.with_statement, "with x", "`with x:`", "contexts"),
+    does_not_compile(faulty.try_statement, "try:", "`try:`", "with if"),
+    does_not_compile(faulty.list_comprehension, "sum", "`[2 * k for k in range(3)]`", "tuple"),
     does_not_compile(faulty.returns_a_value, "return x[0]", "return"),
     does_not_compile(faulty.generator, "yield", "yield"),
     Bad(

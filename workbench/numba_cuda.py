@@ -129,6 +129,24 @@ def libdevice_signature(name: str) -> tuple[Any, tuple]:
     return results[0] if len(results) == 1 else types.Tuple(results), given
 
 
+def is_foreign(value: Any) -> bool:
+    """Whether ``cuda.declare_device`` made it."""
+    return type(value).__name__ == "ExternFunction"
+
+
+def is_typed(value: Any) -> bool:
+    """Whether functions on the CPU target can name an object from outside them."""
+    from numba.core.errors import NumbaError
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    try:
+        cpu_target.typing_context.resolve_value_type(value)
+    except (NumbaError, TypeError, ValueError, NotImplementedError, AttributeError):
+        return False
+    return True
+
+
 def convert_objects(kind: type, from_python: Callable, to_python: Callable) -> None:
     """How functions on the CPU target convert arguments and results of a class of types, in place of how they did.
 
@@ -155,6 +173,8 @@ def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
     said = [line.strip() for line in text.splitlines()]
     said = [line for line in said if line and not line.startswith(("Failed in ", "Internal error at", "- Resolution"))]
     sentence = said[0] if said else type(error).__name__
+    if reason := re.search(r"raised a specific error:\s+TypingError: (?!Failed|No impl)(.*)", text):
+        return positions, reason[1]
     for line in said[1:]:
         if line.startswith(">>> "):
             sentence = f"{sentence} {line[4:]}"

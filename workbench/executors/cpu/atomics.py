@@ -23,7 +23,10 @@ def _converter(accepted):
     """A function that converts a value to the type of an array's elements, which must be an accepted one."""
 
     @intrinsic
-    def convert(typing_context, array, value):
+    def convert(typing_context, array, index, value):
+        count = index.count if isinstance(index, types.BaseTuple) else 1
+        if count != array.ndim:
+            raise TypingError(f"the array takes {array.ndim} indices, and the atomic operation has {count}")
         element = array.dtype
         result = element if element in accepted else accepted[0]
 
@@ -31,9 +34,9 @@ def _converter(accepted):
             if element not in accepted:
                 listed = ", ".join(map(str, accepted))
                 raise TypingError(f"this atomic operation takes an array of {listed}; this one is of {element}")
-            return context.cast(builder, arguments[1], value, element)
+            return context.cast(builder, arguments[2], value, element)
 
-        return result(array, value), generate
+        return result(array, index, value), generate
 
     return convert
 
@@ -43,21 +46,21 @@ number, integer, unsigned = _converter(NUMBERS), _converter(INTEGERS), _converte
 
 @_compiled
 def add(array, index, value):
-    old, value = array[index], number(array, value)
+    old, value = array[index], number(array, index, value)
     array[index] = old + value
     return old
 
 
 @_compiled
 def sub(array, index, value):
-    old, value = array[index], number(array, value)
+    old, value = array[index], number(array, index, value)
     array[index] = old - value
     return old
 
 
 @_compiled
 def max(array, index, value):
-    old, value = array[index], number(array, value)
+    old, value = array[index], number(array, index, value)
     if value > old:
         array[index] = value
     return old
@@ -65,7 +68,7 @@ def max(array, index, value):
 
 @_compiled
 def min(array, index, value):
-    old, value = array[index], number(array, value)
+    old, value = array[index], number(array, index, value)
     if value < old:
         array[index] = value
     return old
@@ -73,7 +76,7 @@ def min(array, index, value):
 
 @_compiled
 def nanmax(array, index, value):
-    old, value = array[index], number(array, value)
+    old, value = array[index], number(array, index, value)
     if value > old or old != old:
         array[index] = value
     return old
@@ -81,7 +84,7 @@ def nanmax(array, index, value):
 
 @_compiled
 def nanmin(array, index, value):
-    old, value = array[index], number(array, value)
+    old, value = array[index], number(array, index, value)
     if value < old or old != old:
         array[index] = value
     return old
@@ -90,21 +93,21 @@ def nanmin(array, index, value):
 @_compiled
 def and_(array, index, value):
     old = array[index]
-    array[index] = integer(array, old) & integer(array, value)
+    array[index] = integer(array, index, old) & integer(array, index, value)
     return old
 
 
 @_compiled
 def or_(array, index, value):
     old = array[index]
-    array[index] = integer(array, old) | integer(array, value)
+    array[index] = integer(array, index, old) | integer(array, index, value)
     return old
 
 
 @_compiled
 def xor(array, index, value):
     old = array[index]
-    array[index] = integer(array, old) ^ integer(array, value)
+    array[index] = integer(array, index, old) ^ integer(array, index, value)
     return old
 
 
@@ -112,31 +115,31 @@ def xor(array, index, value):
 def inc(array, index, limit):
     """Count up to ``limit``, then from zero again."""
     old = array[index]
-    one = unsigned(array, 1)
-    array[index] = unsigned(array, 0) if old >= unsigned(array, limit) else old + one
+    one = unsigned(array, index, 1)
+    array[index] = unsigned(array, index, 0) if old >= unsigned(array, index, limit) else old + one
     return old
 
 
 @_compiled
 def dec(array, index, limit):
     """Count down to zero, then from ``limit`` again, which is also where a larger value goes."""
-    old, limit = array[index], unsigned(array, limit)
-    array[index] = limit if old == 0 or old > limit else old - unsigned(array, 1)
+    old, limit = array[index], unsigned(array, index, limit)
+    array[index] = limit if old == 0 or old > limit else old - unsigned(array, index, 1)
     return old
 
 
 @_compiled
 def exch(array, index, value):
     old = array[index]
-    array[index] = integer(array, value)
+    array[index] = integer(array, index, value)
     return old
 
 
 @_compiled
 def cas(array, index, expected, value):
     old = array[index]
-    if old == integer(array, expected):
-        array[index] = integer(array, value)
+    if old == integer(array, index, expected):
+        array[index] = integer(array, index, value)
     return old
 
 

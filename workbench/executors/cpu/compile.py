@@ -19,7 +19,7 @@ from numba.core import types
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
-from workbench.executors.cpu import atomics, exchanges
+from workbench.executors.cpu import atomics, exchanges, refusals
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
@@ -216,6 +216,7 @@ def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:
 
 def _explain(error: Exception, thread: Thread) -> str:
     positions, sentence = numba_cuda.compile_problem(error)
+    sentence = refusals.in_words(sentence)
     for file, emitted_line in positions:
         origin, lines = _origins.get(file, ("", []))
         if origin and lines[emitted_line - 1] is not None:

@@ -314,7 +314,7 @@ class _ForInference(_Rewrite):
         return node
 
     def look(self, node: ast.Call, operation: str) -> ast.expr:
-        return node.args[0] if operation in SHUFFLES else ast.Call(node.func, [node.args[0]], [])
+        return ast.Call(node.func, node.args if operation in SHUFFLES else [node.args[0]], [])
 
 
 class ForBlock(_Rewrite):

@@ -20,24 +20,19 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.errors import NumbaError
+from numba.np.numpy_support import as_dtype
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
-from workbench.executors.cpu import atomics, fp16, libdevice, semantics
+from workbench.executors.cpu import atomics, fp16, libdevice, refusals, semantics
 from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, INDEX_NAMES, WARP, name
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
-COVERED = (
-    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.If, ast.For, ast.While, ast.Return, ast.Break, ast.Continue,
-    ast.Pass, ast.Expr, ast.Assert, ast.Raise,
-)  # fmt: skip
-"""The statements of Numba's CUDA dialect."""
+SPACES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 
-NOT_COVERED = (
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set, ast.Yield,
-    ast.YieldFrom,
-)  # fmt: skip
-"""Expressions that need memory that a CUDA thread does not have, or a caller that it cannot go back to."""
+SHARED_BYTES = 48 * 1024
+"""How much shared memory a kernel can declare (CUDA C++ Programming Guide, technical specifications)."""
 
 MARK = "cuda__"
 """How the names of synchronising operations begin in what read returns."""
@@ -50,6 +45,10 @@ class Allocation:
     space: str
     shape: tuple[int, ...]
     element: types.Type
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * as_dtype(self.element).itemsize
 
 
 @dataclass
@@ -119,8 +118,15 @@ def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
     together = thread.reachable
     for one in together:
         if one.recursive and one.synchronises:
-            raise CompileError(f"{one.name}: a device function that calls itself cannot make threads wait")
+            line = next(iter(one.body)).lineno
+            raise CompileError(f"{one.name}: line {line}: a device function that calls itself cannot make threads wait")
         _PassIndices(one).run()
+    wanted = sum(a.bytes for one in together for a in one.allocations.values() if a.space == "shared")
+    if wanted > SHARED_BYTES:
+        raise CompileError(
+            f"{thread.name}: its shared arrays have {wanted:,} bytes, and CUDA gives a block {SHARED_BYTES:,}; make "
+            "them smaller, or use dynamic shared memory: cuda.shared.array(0, dtype) and kernel[grid, block, 0, bytes]"
+        )
     return thread
 
 
@@ -172,10 +178,12 @@ class _Resolver(ast.NodeTransformer):
         self.is_kernel = len(callers) == 1
 
     def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, NOT_COVERED) or (isinstance(node, ast.stmt) and not isinstance(node, COVERED)):
-            code = ast.unparse(node).splitlines()[0]
-            raise SourceError(f"line {node.lineno}: `{code}` is not something that a CUDA kernel can do")
+        if refusal := refusals.of_syntax(node):
+            raise self._refused(node, refusal)
         return super().visit(node)
+
+    def _refused(self, node: ast.AST, why: str) -> SourceError:
+        return SourceError(f"line {node.lineno}: `{ast.unparse(node).splitlines()[0]}`: {why}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._outside(node)
@@ -183,13 +191,23 @@ class _Resolver(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         owner = self.names.value(node.value)
         space = None if owner is UNKNOWN else self.operations.get(id(owner))
-        if space in ("threadIdx", "blockIdx", "blockDim", "gridDim") and node.attr in "xyz":
+        if space in SPACES and node.attr in "xyz" and isinstance(node.ctx, ast.Load):
             return ast.copy_location(self._index(space, node.attr), node)
         return self._outside(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        if numba_cuda.is_kernel(self.names.value(node.value)):
+            raise self._refused(node, "a kernel launches no kernels; call a device function")
+        return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         called = self.names.value(node.func)
         operation = "" if called is UNKNOWN else self.operations.get(id(called), "")
+        if operation in BARRIERS or operation in EXCHANGES:
+            node.func = ast.copy_location(name(MARK + operation), node.func)
+            node.args = [self.visit(argument) for argument in node.args]
+            node.keywords = [self.visit(keyword) for keyword in node.keywords]
+            return node
         if operation in ("grid", "gridsize"):
             return ast.copy_location(self._grid(operation, node), node)
         if operation in ("shared.array", "local.array"):
@@ -209,8 +227,7 @@ class _Resolver(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.stmt:
         returns = node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None)
         if returns and self.is_kernel:
-            code = ast.unparse(node)
-            raise SourceError(f"line {node.lineno}: `{code}`: a kernel returns nothing; write into an array")
+            raise self._refused(node, "a kernel returns nothing; write into an array")
         return self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
@@ -234,6 +251,8 @@ class _Resolver(ast.NodeTransformer):
         value = self.names.value(node)
         if value is UNKNOWN:
             return self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            raise self._refused(node, "a kernel cannot assign to what is outside it")
         return ast.copy_location(self._stand_in(value, node), node)
 
     def _stand_in(self, value: Any, node: ast.Name | ast.Attribute) -> ast.expr:
@@ -249,26 +268,37 @@ class _Resolver(ast.NodeTransformer):
             return self._named(meaning, label)
         if type(value) in (bool, int) or (type(value) is float and math.isfinite(value)):
             return ast.Constant(value)
-        if isinstance(node, ast.Name) and getattr(builtins, label, None) is value:
+        if isinstance(node, ast.Name) and getattr(builtins, label, None) is value and numba_cuda.is_typed(value):
             return node
         if numba_cuda.is_kernel(value):
             return self._device(value, label)
         if inspect.ismodule(value):
             raise SourceError(f"line {node.lineno}: the module {ast.unparse(node)!r} is not a value")
         try:
-            return self._named(libdevice.meaning(value) or fp16.meaning(value) or value, label)
+            meaning = libdevice.meaning(value) or fp16.meaning(value)
         except NotImplementedError as missing:
-            raise SourceError(f"line {node.lineno}: the CPU executor does not cover {missing}") from None
+            raise SourceError(
+                f"line {node.lineno}: the CPU executor does not cover {missing}; run this kernel on a GPU"
+            ) from None
+        if meaning is None and (refusal := refusals.of_value(value)):
+            raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` {refusal}")
+        return self._named(meaning or value, label)
 
     def _operation(self, operation: str, node: ast.expr) -> ast.expr:
         if operation == "warpsize":
             return ast.Constant(WARP)
         if operation == "laneid":
             return self._lane()
-        if operation in BARRIERS or operation in EXCHANGES:
-            return name(MARK + operation)
         if operation in FENCES:
             return name(operation)
+        if operation in BARRIERS or operation in EXCHANGES:
+            raise self._refused(node, "this operation can only be called")
+        if operation == "cg.this_grid":
+            raise self._refused(
+                node,
+                "the CPU executor has no barrier of the whole grid; split the kernel into two launches, or run it on a "
+                "GPU",
+            )
         kind, _, action = operation.rpartition(".")
         home = atomics if kind == "atomic" else semantics
         if hasattr(home, action):
@@ -311,7 +341,7 @@ class _Resolver(ast.NodeTransformer):
         """``cuda.grid(d)`` and ``cuda.gridsize(d)`` written out."""
         count = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
         if count not in (1, 2, 3):
-            raise SourceError(f"line {node.lineno}: cuda.{operation} takes the constant 1, 2 or 3")
+            raise self._refused(node, f"cuda.{operation} takes the constant 1, 2 or 3")
         axes = []
         for axis in "xyz"[:count]:
             outer = self._index("blockIdx" if operation == "grid" else "gridDim", axis)
@@ -326,11 +356,19 @@ class _Resolver(ast.NodeTransformer):
         given = dict(zip(("shape", "dtype", "alignment"), node.args, strict=False))
         given |= {keyword.arg: keyword.value for keyword in node.keywords}
         if "shape" not in given or "dtype" not in given:
-            raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` needs a shape and a dtype")
+            raise self._refused(node, "it takes a shape and a dtype")
         shape = self._constant(given["shape"], "the shape of the array")
-        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        least = 0 if shape == (0,) and space == "shared" else 1
+        if not all(isinstance(n, (int, np.integer)) and n >= least for n in shape):
+            raise self._refused(node, "a shape is a positive integer, or a tuple of such (0 for dynamic shared memory)")
         dtype = self._constant(given["dtype"], "the dtype of the array")
-        element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
+        try:
+            element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
+        except (TypeError, NumbaError):
+            element = None
+        if element in (None, types.pyobject):
+            raise self._refused(node, "the dtype is none that a kernel has; pass one such as numba.float32")
         identifier = f"{space}__{node.lineno}_{node.col_offset}_{self.thread.name}"
         self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
         return ast.Call(name(identifier), [], [])

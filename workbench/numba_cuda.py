@@ -1,4 +1,4 @@
-"""The seam to Numba: the only file that touches internals of numba-cuda.
+"""The seam to Numba: the only file that touches internals of numba-cuda; numba_cuda_mlir is the one beside it.
 
 Everything here works without a GPU and without a driver. Numba itself is imported inside the functions, so that
 importing workbench does not pay for it.
@@ -12,7 +12,10 @@ import importlib
 import re
 import traceback
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
+
+from workbench import numba_cuda_mlir
 
 Dimensions = tuple[int, int, int]
 
@@ -45,7 +48,8 @@ def configuration(configured: Any) -> Configuration | None:
         return Configuration(
             configured, configured.grid_dim, configured.block_dim, configured.stream, configured.dynshared_size
         )
-    return None
+    found = numba_cuda_mlir.configuration(configured)
+    return None if found is None else Configuration(*found)
 
 
 @contextlib.contextmanager
@@ -53,22 +57,35 @@ def redirected(launch: Callable) -> Iterator[None]:
     """Within this, ``kernel[grid, block](*arguments)`` calls ``launch(kernel[grid, block], *arguments)``."""
     from numba.cuda import dispatcher
 
-    configured = dispatcher._LaunchConfiguration
-    before = configured.__call__
-
     def call(self: Any, *arguments: Any) -> None:
         launch(self, *arguments)
 
-    configured.__call__ = call
+    classes = [dispatcher._LaunchConfiguration, *filter(None, [numba_cuda_mlir.configured_class()])]
+    before = [configured.__call__ for configured in classes]
+    for configured in classes:
+        configured.__call__ = call
     try:
         yield
     finally:
-        configured.__call__ = before
+        for configured, own in zip(classes, before, strict=True):
+            configured.__call__ = own
 
 
 def is_kernel(thing: Any) -> bool:
     """Whether the object came out of ``cuda.jit``, configured for a launch or not, device function or not."""
-    return type(thing).__name__ in ("CUDADispatcher", "FakeCUDAKernel")
+    return type(thing).__name__ in ("CUDADispatcher", "FakeCUDAKernel") or numba_cuda_mlir.is_kernel(thing)
+
+
+def package_of(kernel: Any) -> ModuleType:
+    """The ``cuda`` module whose kernel it is."""
+    from numba import cuda
+
+    return numba_cuda_mlir.module() if numba_cuda_mlir.is_kernel(kernel) else cuda
+
+
+def as_numba(value: Any) -> Any:
+    """A type as Numba has it; anything else as it is."""
+    return numba_cuda_mlir.as_numba(value)
 
 
 def is_device_function(kernel: Any) -> bool:
@@ -88,20 +105,25 @@ def fastmath(kernel: Any) -> bool:
     return bool(getattr(kernel, "targetoptions", {}).get("fastmath"))
 
 
-@functools.cache
 def operations() -> dict[int, str]:
     """Every CUDA operation that a kernel can name, from its identity to its dotted name below ``numba.cuda``."""
+    return _operations(numba_cuda_mlir.module())
+
+
+@functools.cache
+def _operations(other: ModuleType | None) -> dict[int, str]:
     from numba import cuda
 
     if not simulated():
         importlib.import_module("numba.cuda.fp16")  # a kernel may name cuda.fp16 without this
     found: dict[int, str] = {}
-    for name in _OPERATIONS.split():
-        value: Any = cuda
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if value is not None:
-            found[id(value)] = name
+    for package in filter(None, (cuda, other)):
+        for name in _OPERATIONS.split():
+            value: Any = package
+            for part in name.split("."):
+                value = getattr(value, part, None)
+            if value is not None and not isinstance(value, int):
+                found[id(value)] = name
     return found
 
 
@@ -115,6 +137,7 @@ _OPERATIONS = """
     atomic.add atomic.sub atomic.max atomic.min atomic.nanmax atomic.nanmin atomic.and_ atomic.or_ atomic.xor
     atomic.inc atomic.dec atomic.exch atomic.cas atomic.compare_and_swap
     popc brev clz ffs fma cbrt selp nanosleep cg.this_grid
+    ldca ldcg ldcs ldcv ldlu stcg stcs stwb stwt inline_ptx
 """
 
 

@@ -235,7 +235,7 @@ def meaning(value: Any) -> Any:
 
     Raises NotImplementedError for one without a counterpart here.
     """
-    if not (getattr(value, "__module__", None) or "").endswith("cuda_fp16"):
+    if not (getattr(value, "__module__", None) or "").endswith(("cuda_fp16", "cuda.fp16")):
         return None
     return _function(value.__name__)
 

@@ -193,6 +193,8 @@ class _Resolver(ast.NodeTransformer):
         space = None if owner is UNKNOWN else self.operations.get(id(owner))
         if space in SPACES and node.attr in "xyz" and isinstance(node.ctx, ast.Load):
             return ast.copy_location(self._index(space, node.attr), node)
+        if node.attr == "laneid" and inspect.ismodule(owner):  # of which numba_cuda_mlir's value is None
+            return ast.copy_location(self._lane(), node)
         return self._outside(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
@@ -257,6 +259,7 @@ class _Resolver(ast.NodeTransformer):
 
     def _stand_in(self, value: Any, node: ast.Name | ast.Attribute) -> ast.expr:
         label = node.id if isinstance(node, ast.Name) else node.attr
+        value = numba_cuda.as_numba(value)
         try:
             operation = self.operations.get(id(value))
             meaning = semantics.MEANINGS.get(value)

@@ -112,14 +112,14 @@ def fma(typing_context, a, b, c):
 
 
 def unsigned_of(kind: types.Type) -> types.Type:
-    """The unsigned type, of 32 bits or of 64, that numba-cuda converts an integer of this type to."""
-    return types.uint32 if isinstance(kind, types.Integer) and kind.bitwidth <= 32 else types.uint64
+    """The unsigned type that numba-cuda converts an integer of this type to: of 32 bits, unless it is a uint64."""
+    return types.uint64 if kind == types.uint64 else types.uint32
 
 
 def _of_bits(operation: str, *flags: int, unsigned: bool = False) -> Any:
     """An operation on the bits of an integer, by LLVM's intrinsic ``operation`` with the given flags.
 
-    The result is of the integer's own type, or an unsigned integer of 32 or 64 bits.
+    The result is of the integer's own type, or of the unsigned one that it is converted to.
     """
 
     @intrinsic

@@ -27,6 +27,7 @@ from workbench import numba_cuda
 from workbench.errors import CompileError
 from workbench.executors.cpu import atomics, fp16, libdevice, refusals, semantics
 from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, INDEX_NAMES, WARP, name
+from workbench.executors.cpu.indices import LOOKS_AT_BITS, bound_to_indices
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
 SPACES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
@@ -143,6 +144,7 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread])
         thread = Thread(title, file, [a.arg for a in arguments.args], arguments.defaults)
         thread.fastmath = numba_cuda.fastmath(kernel)
         resolver = _Resolver(thread, names, block, {**callers, kernel: thread})
+        resolver.narrow = bound_to_indices(tree, resolver.is_index)
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
         thread.defaults = [resolver.visit(d) for d in arguments.defaults]
@@ -176,6 +178,7 @@ class _Resolver(ast.NodeTransformer):
         self.thread, self.names, self.block, self.callers = thread, names, block, callers
         self.operations = numba_cuda.operations()
         self.is_kernel = len(callers) == 1
+        self.narrow: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
         if refusal := refusals.of_syntax(node):
@@ -190,12 +193,19 @@ class _Resolver(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         owner = self.names.value(node.value)
-        space = None if owner is UNKNOWN else self.operations.get(id(owner))
-        if space in SPACES and node.attr in "xyz" and isinstance(node.ctx, ast.Load):
-            return ast.copy_location(self._index(space, node.attr), node)
-        if node.attr == "laneid" and inspect.ismodule(owner):  # of which numba_cuda_mlir's value is None
-            return ast.copy_location(self._lane(), node)
+        if self.is_index(node) and isinstance(node.ctx, ast.Load):
+            lane = node.attr == "laneid"
+            return ast.copy_location(self._lane() if lane else self._index(self.operations[id(owner)], node.attr), node)
         return self._outside(node)
+
+    def is_index(self, node: ast.expr) -> bool:
+        """Whether an expression is an index or a size of CUDA's, or a variable that is bound to one."""
+        if not isinstance(node, ast.Attribute):
+            return isinstance(node, ast.Name) and node.id in self.narrow
+        owner = self.names.value(node.value)
+        if node.attr == "laneid":  # by its name, since numba_cuda_mlir gives it the value None
+            return inspect.ismodule(owner)
+        return owner is not UNKNOWN and self.operations.get(id(owner)) in SPACES and node.attr in "xyz"
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         if numba_cuda.is_kernel(self.names.value(node.value)):
@@ -218,7 +228,10 @@ class _Resolver(ast.NodeTransformer):
             return self.visit(node.args[0])
         if operation == "lanemask_lt":
             return ast.copy_location(ast.Call(self._named(semantics.lanemask_lt, operation), [self._lane()], []), node)
+        narrow = operation in LOOKS_AT_BITS and all(map(self.is_index, node.args))
         node = self.generic_visit(node)
+        if narrow:
+            node.args = [ast.Call(self._named(types.int32, "int32"), [index], []) for index in node.args]
         if called in (min, max) and len(node.args) > 2:
             return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
         if operation in FENCES:
@@ -297,11 +310,7 @@ class _Resolver(ast.NodeTransformer):
         if operation in BARRIERS or operation in EXCHANGES:
             raise self._refused(node, "this operation can only be called")
         if operation == "cg.this_grid":
-            raise self._refused(
-                node,
-                "the CPU executor has no barrier of the whole grid; split the kernel into two launches, or run it on a "
-                "GPU",
-            )
+            raise self._refused(node, refusals.GRID)
         kind, _, action = operation.rpartition(".")
         home = atomics if kind == "atomic" else semantics
         if hasattr(home, action):
@@ -362,8 +371,8 @@ class _Resolver(ast.NodeTransformer):
             raise self._refused(node, "it takes a shape and a dtype")
         shape = self._constant(given["shape"], "the shape of the array")
         shape = shape if isinstance(shape, tuple) else (shape,)
-        least = 0 if shape == (0,) and space == "shared" else 1
-        if not all(isinstance(n, (int, np.integer)) and n >= least for n in shape):
+        dynamic = shape == (0,) and space == "shared"
+        if not (dynamic or all(isinstance(n, (int, np.integer)) and n > 0 for n in shape)):
             raise self._refused(node, "a shape is a positive integer, or a tuple of such (0 for dynamic shared memory)")
         dtype = self._constant(given["dtype"], "the dtype of the array")
         try:

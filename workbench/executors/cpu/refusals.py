@@ -21,6 +21,8 @@ FUNCTION = "a kernel defines no functions; define it outside, with @cuda.jit(dev
 NAMES = "a kernel binds no names outside it; write into an array that is an argument"
 STRING = "a kernel makes no strings; print takes several values: print('n', n)"
 
+GRID = "the CPU executor has no barrier of the whole grid; split the kernel into two launches, or run it on a GPU"
+
 NOT_COVERED = {
     ast.List: LIST,
     ast.ListComp: LIST,

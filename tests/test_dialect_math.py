@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from dialect import INF, NAN, rows
+from dialect import INF, NAN, kernel, rows
 from numba import cuda
+
+import workbench as wb
 
 ONE = (
     "acos", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "degrees", "erf", "erfc", "exp", "exp2", "expm1",
@@ -133,18 +135,45 @@ BITS = {
     "cuda.ffs(n_)": lambda n: (n & -n).bit_length(),
     "cuda.brev(m_)": lambda n: int(f"{n:032b}"[::-1], 2),
     "cuda.clz(w_)": lambda n: 64 - n.bit_length(),
-    "cuda.brev(w_)": lambda n: int(f"{n:064b}"[::-1], 2) - (2**64 if n & 1 else 0),
+    "cuda.brev(w_)": lambda n: int(f"{n:032b}"[::-1], 2),
+    "cuda.brev(u_)": lambda n: int(f"{n:064b}"[::-1], 2) - (2**64 if n & 1 else 0),
     "cuda.popc(w_)": lambda n: bin(n).count("1"),
     "cuda.ffs(w_)": lambda n: (n & -n).bit_length(),
 }
 
 
 def test_bits():
-    """``brev`` of a signed integer is of its unsigned one."""
+    """``brev`` is of 32 bits, of an int64 too: numba-cuda takes its low ones."""
     n = np.array([0, 1, 6, 0x7FFFFFFF, 0x12345678], np.uint32)
-    found = rows(BITS, np.int64, n=n, m=n.astype(np.int32), w=n.astype(np.int64))
+    found = rows(BITS, np.int64, n=n, m=n.astype(np.int32), w=n.astype(np.int64), u=n.astype(np.uint64))
     for (expression, function), row in zip(BITS.items(), found, strict=True):
         assert row.tolist() == [function(v) for v in n.tolist()], expression
+
+
+INDICES = {
+    "cuda.clz(cuda.threadIdx.x)": lambda t: 32 - t.bit_length(),
+    "cuda.clz(t)": lambda t: 32 - t.bit_length(),
+    "cuda.brev(t)": lambda t: int(f"{t:032b}"[::-1], 2),
+    "cuda.brev(cuda.laneid)": lambda t: int(f"{t % 32:032b}"[::-1], 2),
+    "cuda.clz(cuda.blockDim.x)": lambda t: 32 - 6,
+    "cuda.popc(t)": lambda t: t.bit_count(),
+    "cuda.ffs(cuda.threadIdx.x)": lambda t: (t & -t).bit_length(),
+    "cuda.clz(wide)": lambda t: 64 - t.bit_length(),
+    "cuda.clz(at)": lambda t: 64 - t.bit_length(),
+    "cuda.clz(t + 1)": lambda t: 64 - (t + 1).bit_length(),
+    "cuda.clz(rebound)": lambda t: 64 - (2 * t).bit_length(),
+}
+"""Expressions of an index, which has 32 bits, and of what is computed from one, which has 64."""
+
+
+def test_the_bits_of_an_index():
+    lines = ["def table(out):", "    at = cuda.grid(1)", "    t = cuda.threadIdx.x", "    wide = cuda.threadIdx.x + 0"]
+    lines += ["    rebound = cuda.threadIdx.x", "    rebound += t"]
+    lines += [f"    out[{k}, t] = {expression}" for k, expression in enumerate(INDICES)]
+    out = np.zeros((len(INDICES), 40), np.int64)
+    wb.launch(kernel("\n".join(lines))[1, 40], out)
+    for (expression, function), row in zip(INDICES.items(), out, strict=True):
+        assert row.tolist() == [function(t) for t in range(40)], expression
 
 
 TYPES = {

@@ -1,4 +1,4 @@
-"""The seam to Numba: the only file that touches internals of numba-cuda.
+"""The seam to Numba: the only file that touches internals of numba-cuda; numba_cuda_mlir is the one beside it.
 
 Everything here works without a GPU and without a driver. Numba itself is imported inside the functions, so that
 importing workbench does not pay for it.
@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import itertools
 import re
 import secrets
+import traceback
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
+
+from workbench import numba_cuda_mlir
 
 Dimensions = tuple[int, int, int]
 
@@ -45,7 +50,8 @@ def configuration(configured: Any) -> Configuration | None:
         return Configuration(
             configured, configured.grid_dim, configured.block_dim, configured.stream, configured.dynshared_size
         )
-    return None
+    found = numba_cuda_mlir.configuration(configured)
+    return None if found is None else Configuration(*found)
 
 
 @contextlib.contextmanager
@@ -53,22 +59,35 @@ def redirected(launch: Callable) -> Iterator[None]:
     """Within this, ``kernel[grid, block](*arguments)`` calls ``launch(kernel[grid, block], *arguments)``."""
     from numba.cuda import dispatcher
 
-    configured = dispatcher._LaunchConfiguration
-    before = configured.__call__
-
     def call(self: Any, *arguments: Any) -> None:
         launch(self, *arguments)
 
-    configured.__call__ = call
+    classes = [dispatcher._LaunchConfiguration, *filter(None, [numba_cuda_mlir.configured_class()])]
+    before = [configured.__call__ for configured in classes]
+    for configured in classes:
+        configured.__call__ = call
     try:
         yield
     finally:
-        configured.__call__ = before
+        for configured, own in zip(classes, before, strict=True):
+            configured.__call__ = own
 
 
 def is_kernel(thing: Any) -> bool:
     """Whether the object came out of ``cuda.jit``, configured for a launch or not, device function or not."""
-    return type(thing).__name__ in ("CUDADispatcher", "FakeCUDAKernel")
+    return type(thing).__name__ in ("CUDADispatcher", "FakeCUDAKernel") or numba_cuda_mlir.is_kernel(thing)
+
+
+def package_of(kernel: Any) -> ModuleType:
+    """The ``cuda`` module whose kernel it is."""
+    from numba import cuda
+
+    return numba_cuda_mlir.module() if numba_cuda_mlir.is_kernel(kernel) else cuda
+
+
+def as_numba(value: Any) -> Any:
+    """A type as Numba has it; anything else as it is."""
+    return numba_cuda_mlir.as_numba(value)
 
 
 def is_device_function(kernel: Any) -> bool:
@@ -88,18 +107,25 @@ def fastmath(kernel: Any) -> bool:
     return bool(getattr(kernel, "targetoptions", {}).get("fastmath"))
 
 
-@functools.cache
 def operations() -> dict[int, str]:
     """Every CUDA operation that a kernel can name, from its identity to its dotted name below ``numba.cuda``."""
+    return _operations(numba_cuda_mlir.module())
+
+
+@functools.cache
+def _operations(other: ModuleType | None) -> dict[int, str]:
     from numba import cuda
 
+    if not simulated():
+        importlib.import_module("numba.cuda.fp16")  # a kernel may name cuda.fp16 without this
     found: dict[int, str] = {}
-    for name in _OPERATIONS.split():
-        value: Any = cuda
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if value is not None:
-            found[id(value)] = name
+    for package in filter(None, (cuda, other)):
+        for name in _OPERATIONS.split():
+            value: Any = package
+            for part in name.split("."):
+                value = getattr(value, part, None)
+            if value is not None and not isinstance(value, int):
+                found[id(value)] = name
     return found
 
 
@@ -113,6 +139,7 @@ _OPERATIONS = """
     atomic.add atomic.sub atomic.max atomic.min atomic.nanmax atomic.nanmin atomic.and_ atomic.or_ atomic.xor
     atomic.inc atomic.dec atomic.exch atomic.cas atomic.compare_and_swap
     popc brev clz ffs fma cbrt selp nanosleep cg.this_grid
+    ldca ldcg ldcs ldcv ldlu stcg stcs stwb stwt inline_ptx
 """
 
 
@@ -127,16 +154,52 @@ def libdevice_signature(name: str) -> tuple[Any, tuple]:
     return results[0] if len(results) == 1 else types.Tuple(results), given
 
 
+def is_foreign(value: Any) -> bool:
+    """Whether ``cuda.declare_device`` made it."""
+    return type(value).__name__ == "ExternFunction"
+
+
+def is_typed(value: Any) -> bool:
+    """Whether functions on the CPU target can name an object from outside them."""
+    from numba.core.errors import NumbaError
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    try:
+        cpu_target.typing_context.resolve_value_type(value)
+    except (NumbaError, TypeError, ValueError, NotImplementedError, AttributeError):
+        return False
+    return True
+
+
+def convert_objects(kind: type, from_python: Callable, to_python: Callable) -> None:
+    """How functions on the CPU target convert arguments and results of a class of types, in place of how they did.
+
+    ``numba.extending.unbox`` and ``box`` do that for a class that has no conversion yet.
+    """
+    from numba.core import pythonapi
+
+    pythonapi._unboxers.functions[kind] = from_python
+    pythonapi._boxers.functions[kind] = to_python
+
+
 def compile_problem(error: Exception) -> tuple[list[tuple[str, int]], str]:
     """The positions (file, line) that a Numba compilation error names, innermost first, and its cause in a sentence.
 
-    Numba nests its errors with the innermost first, so the first line that says something is the cause.
+    Numba nests its errors with the innermost first, so the first line that says something is the cause. An error that
+    it did not foresee names no position: that is where it was in the function that it lowered.
     """
+    from numba.core.ir import Loc
+
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     positions = [(file, int(line)) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text)]
+    at = [getattr(frame.f_locals.get("self"), "loc", None) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    positions += [(loc.filename, loc.line) for loc in reversed(at) if isinstance(loc, Loc)]
     said = [line.strip() for line in text.splitlines()]
     said = [line for line in said if line and not line.startswith(("Failed in ", "Internal error at", "- Resolution"))]
     sentence = said[0] if said else type(error).__name__
+    if reason := re.search(r"raised a specific error:\s+TypingError: (?!Failed|No impl)(.*)", text):
+        return positions, reason[1]
     for line in said[1:]:
         if line.startswith(">>> "):
             sentence = f"{sentence} {line[4:]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,11 @@ def as_numpy(argument: Any) -> Any:
     return argument.detach().numpy() if isinstance(argument, torch.Tensor) else argument
 
 
-def as_device_array(argument: Any) -> Any:
-    """A CUDA tensor as Numba's device array over the same memory; anything else as it is.
+def as_device_array(argument: Any, cuda: ModuleType) -> Any:
+    """A CUDA tensor as the device array of ``cuda``, a kernel's package, over the same memory; else as it is.
 
     Handing Numba the tensor itself would give the same result at several times the cost of a launch.
     """
     if not isinstance(argument, torch.Tensor):
         return argument
-    from numba import cuda
-
     return cuda.as_cuda_array(argument.detach(), sync=False)

@@ -1,12 +1,12 @@
-"""The GPU: numba-cuda's own launch, on the tensors' device and torch's current stream, with nothing waited for."""
+"""The GPU: the kernel's own launch, on the tensors' device and torch's current stream, with nothing waited for."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from numba import cuda
 
+from workbench import numba_cuda
 from workbench.numba_cuda import Configuration
 from workbench.tensors import as_device_array
 
@@ -19,6 +19,7 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
     """
     device = next((a.device for a in arguments if isinstance(a, torch.Tensor)), None)
     with torch.cuda.device(device):
-        stream = cuda.external_stream(torch.cuda.current_stream(device).cuda_stream)
         kernel, grid, block, _, shared_bytes = configuration
-        kernel[grid, block, stream, shared_bytes](*map(as_device_array, arguments))
+        cuda = numba_cuda.package_of(kernel)
+        stream = cuda.external_stream(torch.cuda.current_stream(device).cuda_stream)
+        kernel[grid, block, stream, shared_bytes](*(as_device_array(argument, cuda) for argument in arguments))

@@ -47,6 +47,15 @@ number, integer, unsigned = _converter(NUMBERS), _converter(INTEGERS), _converte
 
 
 @intrinsic
+def of_element(typing_context, array, index):
+    """The index, which must be one of a whole element."""
+    count = index.count if isinstance(index, types.BaseTuple) else 1
+    if count != array.ndim:
+        raise TypingError(f"the array takes {array.ndim} indices, and the atomic operation has {count}")
+    return index(array, index), lambda context, builder, signature, arguments: arguments[1]
+
+
+@intrinsic
 def exchange(typing_context, array, index, old, new):
     """Put ``new`` in the place of ``old``, in one step; what was there, and whether it was the bits of ``old``."""
     kind = array.dtype
@@ -71,23 +80,24 @@ def exchange(typing_context, array, index, old, new):
 
 
 def _atomic(new_value: Callable) -> Any:
-    """The operation that ``new_value(array, old, *given)`` is the arithmetic of; for several workers, its contended."""
+    """The operation that ``new_value(array, old, value)`` is the arithmetic of; for several workers, its contended."""
     worked_out = _compiled(new_value)
 
-    def plain(array, index, *given):
+    def plain(array, index, value):
+        index = of_element(array, index)
         old = array[index]
-        array[index] = worked_out(array, old, *given)
+        array[index] = worked_out(array, old, value)
         return old
 
-    def contended(array, index, *given):
+    def contended(array, index, value):
+        index = of_element(array, index)
         old, done = array[index], False
         while not done:
-            seen, done = exchange(array, index, old, worked_out(array, old, *given))
+            seen, done = exchange(array, index, old, worked_out(array, old, value))
             if not done:
                 old = seen
         return old
 
-    plain.__name__ = contended.__name__ = new_value.__name__
     operation = _compiled(plain)
     operation.contended = _compiled(contended)
     return operation
@@ -160,9 +170,21 @@ def exch(array, old, value):
     return integer(array, value)
 
 
-@_atomic
-def cas(array, old, expected, value):
-    return integer(array, value) if old == integer(array, expected) else old
+@_compiled
+def cas(array, index, expected, value):
+    index = of_element(array, index)
+    old = array[index]
+    if old == integer(array, expected):
+        array[index] = integer(array, value)
+    return old
+
+
+@_compiled
+def _contended_cas(array, index, expected, value):
+    return exchange(array, of_element(array, index), integer(array, expected), integer(array, value))[0]
+
+
+cas.contended = _contended_cas
 
 
 def _of_first(cas_of: Any) -> Any:

@@ -29,7 +29,7 @@ import platformdirs
 from numba.core import types
 
 from workbench import numba_cuda
-from workbench.executors.cpu.read import Thread
+from workbench.executors.cpu.thread import Thread
 from workbench.numba_cuda import Dimensions
 
 KEPT = 512

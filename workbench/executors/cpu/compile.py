@@ -17,11 +17,10 @@ from typing import Any
 
 import numba
 from numba.core import types
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
-from workbench.errors import CompileError, LaunchError
-from workbench.executors.cpu import cache, exchanges
+from workbench.errors import CompileError
+from workbench.executors.cpu import cache, exchanges, refusals
 from workbench.executors.cpu.contention import has_contended, is_shared_work, use_contended
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
@@ -32,8 +31,9 @@ from workbench.executors.cpu.machine import LOOK, Machine
 from workbench.executors.cpu.memory import array_maker, assume, counts_references
 from workbench.executors.cpu.normal import normalise
 from workbench.executors.cpu.ranges import count_by_ranges, name_apart
-from workbench.executors.cpu.read import Thread, read
+from workbench.executors.cpu.read import read
 from workbench.executors.cpu.stretch import Stretch, emit_stretches
+from workbench.executors.cpu.thread import Thread
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.executors.cpu.watched import Watched
 from workbench.numba_cuda import Dimensions
@@ -77,11 +77,10 @@ class Compiled:
 def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, several: bool = False) -> Compiled:
     """Compile a kernel for one block shape and one set of argument types, and for one worker or for ``several``.
 
-    Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
-    the executor does not cover or that does not compile.
+    Raises CompileError, which names the kernel's own line, for a kernel that the executor does not cover or that does
+    not compile.
     """
     thread = read(kernel, block)
-    refuse_float16(thread, argument_types)
     given = thread.parameters[: len(argument_types)]
     may_share = is_shared_work(thread)
     is_for_several = several or not has_contended(thread)
@@ -102,15 +101,6 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
     run = _run(text, source, {**namespace, "assume__": assume}, thread.fastmath, folder)
     _compile(run, thread, signature)
     return Compiled(run, source, may_share, is_for_several, taken)
-
-
-def refuse_float16(thread: Thread, argument_types: tuple) -> None:
-    """Raise LaunchError for a float16 argument."""
-    for name, kind in zip(thread.parameters, argument_types, strict=False):
-        if getattr(kind, "dtype", kind) == types.float16:
-            raise LaunchError(
-                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
-            )
 
 
 Run = tuple[Text, dict[str, Any]]
@@ -143,7 +133,7 @@ def _kinds(machine: Machine, devices: dict[str, Any], argument_types: tuple) -> 
     indices = (types.int64,) * (len(INDEX_NAMES) + 1)
     try:
         return numba_cuda.local_types(one_thread.py_func, (*indices, BYTES, *argument_types))
-    except (NumbaError, UnsupportedBytecodeError) as error:
+    except Exception as error:
         raise CompileError(_explain(error, thread)) from None
 
 
@@ -267,12 +257,13 @@ def _widen(text: Text, namespace: dict[str, Any]) -> bool:
 def _compile(function: Any, thread: Thread, argument_types: tuple) -> None:
     try:
         function.compile(argument_types)
-    except (NumbaError, UnsupportedBytecodeError) as error:
+    except Exception as error:  # also those that Numba did not foresee
         raise CompileError(_explain(error, thread)) from None
 
 
 def _explain(error: Exception, thread: Thread) -> str:
     positions, sentence = numba_cuda.compile_problem(error)
+    sentence = refusals.in_words(sentence)
     for file, emitted_line in positions:
         origin, lines = _origins.get(file, ("", []))
         if origin and lines[emitted_line - 1] is not None:

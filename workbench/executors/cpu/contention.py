@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.executors.cpu.atomics import is_atomic
 from workbench.executors.cpu.dialect import stores
-from workbench.executors.cpu.read import MARK, Thread
+from workbench.executors.cpu.thread import MARK, Thread
 
 
 def is_shared_work(thread: Thread) -> bool:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from workbench.executors.cpu.read import Thread
+from workbench.executors.cpu.thread import Thread
 from workbench.numba_cuda import Dimensions
 
 GRID = ("gridDim__x", "gridDim__y", "gridDim__z")

@@ -9,8 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.extending import overload
+
+from workbench.executors.cpu.dialect import SHUFFLES
 
 WARP = 32
+SHUFFLED = (types.int32, types.int64, types.float32, types.float64)
+"""What numba-cuda shuffles."""
 
 _compiled = njit(nogil=True, error_model="numpy", cache=True)
 
@@ -198,7 +205,21 @@ def _typed(result):
     return njit(lambda value: result)
 
 
+def shuffled(value, lane):
+    """What a shuffle's result is the type of."""
+
+
+@overload(shuffled)
+def _shuffled(value, lane):
+    if types.unliteral(value) not in SHUFFLED:
+        raise TypingError(f"a shuffle exchanges {', '.join(map(str, SHUFFLED))}, and this is {value}: convert it")
+    if not isinstance(lane, types.Integer):
+        raise TypingError(f"the lane or distance of a shuffle is an integer, and this is {lane}")
+    return lambda value, lane: value
+
+
 RESULTS = {
+    **dict.fromkeys(SHUFFLES, njit(lambda value, lane: shuffled(value, lane))),
     "any_sync": _typed(True),
     "all_sync": _typed(True),
     "eq_sync": _typed(True),
@@ -210,4 +231,4 @@ RESULTS = {
     "syncthreads_and": _typed(np.int32(0)),
     "syncthreads_or": _typed(np.int32(0)),
 }
-"""Functions of one value with the result types of the operations above; a shuffle's is that of its value."""
+"""Functions of one thread's value (and lane) with the result types of the operations above."""

@@ -15,7 +15,7 @@ from numba.extending import overload
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 
-FIT_FLOAT32 = (types.float32, types.int8, types.int16, types.uint8, types.uint16, types.boolean)
+FIT_FLOAT32 = (types.float16, types.float32, types.int8, types.int16, types.uint8, types.uint16, types.boolean)
 
 _compiled = njit(**OPTIONS)
 

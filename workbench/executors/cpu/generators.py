@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import numba_cuda
 from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, name
-from workbench.executors.cpu.read import allocation_name
+from workbench.executors.cpu.thread import allocation_name
 from workbench.source import UNKNOWN, Names
 
 if TYPE_CHECKING:

@@ -42,9 +42,15 @@ ROUNDED_TO_NEAREST = {
 }  # fmt: skip
 """The arithmetic of ``dadd_rn`` and ``fadd_rn`` and the like, by their names' middle."""
 
+
+@njit
+def brev_of_64_bits(x):
+    return semantics.brev(np.uint64(x))
+
+
 OTHER_FUNCTIONS = {
     "abs": np.abs, "llabs": np.abs, "max": max, "min": min, "llmax": max, "llmin": min, "brev": semantics.brev,
-    "brevll": semantics.brev, "clz": semantics.clz, "clzll": semantics.clz, "ffs": semantics.ffs,
+    "brevll": brev_of_64_bits, "clz": semantics.clz, "clzll": semantics.clz, "ffs": semantics.ffs,
     "ffsll": semantics.ffs, "popc": semantics.popc, "popcll": semantics.popc, "fast_fdividef": bits.divide,
     "isnand": np.isnan, "isnanf": np.isnan, "isinfd": np.isinf, "isinff": np.isinf, "isfinited": np.isfinite,
     "finitef": np.isfinite, "signbitd": bits.signbit, "signbitf": bits.signbit, "fmaf_rn": semantics.fma,

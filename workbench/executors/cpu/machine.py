@@ -21,9 +21,9 @@ from workbench.executors.cpu import exchanges
 from workbench.executors.cpu.dialect import EXCHANGES, INDEX_NAMES, SHUFFLES, WARP, loads
 from workbench.executors.cpu.emit import Text, add_statements
 from workbench.executors.cpu.memory import array_maker
-from workbench.executors.cpu.read import Thread
 from workbench.executors.cpu.slots import Kept, kept
 from workbench.executors.cpu.states import Branch, Go, State, Wait, states
+from workbench.executors.cpu.thread import Thread
 
 RUNNING, WARP_WAIT, BLOCK_WAIT, FINISHED, RETURNED = 0, 1, 2, 3, 4
 LOOK = "look__"
@@ -314,7 +314,7 @@ class _ForInference(_Rewrite):
         return node
 
     def look(self, node: ast.Call, operation: str) -> ast.expr:
-        return node.args[0] if operation in SHUFFLES else ast.Call(node.func, [node.args[0]], [])
+        return ast.Call(node.func, node.args if operation in SHUFFLES else [node.args[0]], [])
 
 
 class ForBlock(_Rewrite):

@@ -23,8 +23,18 @@ from workbench.executors.cpu.dialect import (
     name,
     stores,
 )
-from workbench.executors.cpu.read import MARK, Thread
+from workbench.executors.cpu.thread import MARK, Thread
 from workbench.source import SourceError
+
+ARGUMENTS = {
+    "syncthreads": "nothing",
+    "syncwarp": "nothing or a mask",
+    "activemask": "nothing",
+    **{o: "a mask, a value and a lane or distance" for o in SHUFFLES},
+    **{o: "a predicate" for o in EXCHANGES if EXCHANGES[o] == "block"},
+    **{o: "a mask and a predicate" for o in ("any_sync", "all_sync", "eq_sync", "ballot_sync")},
+    **{o: "a mask and a value" for o in ("match_any_sync", "match_all_sync")},
+}
 
 
 def normalise(thread: Thread, as_written: bool = False) -> list[ast.stmt]:
@@ -254,6 +264,8 @@ class _Normaliser:
                 getattr(owner, field)[k] = operand
 
     def _barrier(self, operation: str, node: ast.Call) -> Barrier:
+        if node.keywords or len(node.args) > (BARRIERS[operation] == "warp"):
+            raise _wrong_arguments(operation, node)
         mask = node.args[0] if node.args and BARRIERS[operation] == "warp" else None
         return Barrier(BARRIERS[operation], node.lineno, mask)
 
@@ -262,7 +274,7 @@ class _Normaliser:
         values = node.args if EXCHANGES[operation] == "block" else node.args[1:]
         wanted = 2 if operation in SHUFFLES else 0 if operation == "activemask" else 1
         if len(values) != wanted or node.keywords:
-            raise SourceError(f"line {node.lineno}: cuda.{operation} takes other arguments than `{ast.unparse(node)}`")
+            raise _wrong_arguments(operation, node)
         value = values[0] if wanted else ast.Constant(True)
         lane = values[1] if wanted == 2 else None
         whole = EXCHANGES[operation] == "block" or operation == "activemask"
@@ -353,6 +365,12 @@ def _one_by_one(statement: ast.Assign) -> list[ast.stmt]:
         return []
     pairs = zip(target.elts, value.elts, strict=True)
     return [ast.copy_location(ast.Assign([one], other), statement) for one, other in pairs]
+
+
+def _wrong_arguments(operation: str, node: ast.Call) -> SourceError:
+    code = ast.unparse(node).removeprefix(MARK)
+    how = ", by position" if node.keywords else ""
+    return SourceError(f"line {node.lineno}: `cuda.{code}`: {operation} takes {ARGUMENTS[operation]}{how}")
 
 
 def _listed(found: ast.stmt | list[ast.stmt]) -> list[ast.stmt]:

@@ -27,7 +27,7 @@ from workbench.executors.cpu.accesses import Array, Memory, memory_of, uninitial
 from workbench.executors.cpu.dialect import FENCES, WARP
 from workbench.executors.cpu.generators import PLACES, ToGenerator
 from workbench.executors.cpu.here import PACKAGE, Here
-from workbench.executors.cpu.read import Allocation, Thread
+from workbench.executors.cpu.thread import Allocation, Thread
 from workbench.executors.cpu.typed import Operand, Typed, compute
 from workbench.source import Names, file_of, function_tree
 

@@ -14,102 +14,25 @@ import copy
 import functools
 import inspect
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.errors import NumbaError
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
-from workbench.executors.cpu import atomics, libdevice, semantics
-from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, INDEX_NAMES, WARP, name
+from workbench.executors.cpu import atomics, fp16, libdevice, refusals, semantics
+from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, WARP, name
+from workbench.executors.cpu.indices import LOOKS_AT_BITS, bound_to_indices
+from workbench.executors.cpu.thread import MARK, Allocation, Identifiers, Thread, allocation_name
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
-COVERED = (
-    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.If, ast.For, ast.While, ast.Return, ast.Break, ast.Continue,
-    ast.Pass, ast.Expr, ast.Assert, ast.Raise,
-)  # fmt: skip
-"""The statements of Numba's CUDA dialect."""
+SPACES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 
-NOT_COVERED = (
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.List, ast.Dict, ast.Set, ast.Yield,
-    ast.YieldFrom,
-)  # fmt: skip
-"""Expressions that need memory that a CUDA thread does not have, or a caller that it cannot go back to."""
-
-MARK = "cuda__"
-"""How the names of synchronising operations begin in what read returns."""
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """A ``cuda.shared.array`` or ``cuda.local.array``: its space, its shape (``(0,)`` is dynamic) and element type."""
-
-    space: str
-    shape: tuple[int, ...]
-    element: types.Type
-
-
-@dataclass
-class Thread:
-    """What one thread of a kernel, or one call of a device function, does.
-
-    ``body`` holds the statements; ``outside`` the objects that they name, by the name that they use, ``origins`` what
-    the kernel itself named there; ``devices`` the device functions and ``allocations`` the arrays, likewise. ``taken``
-    has the module's names and the values that were found under some of them; ``fences`` is whether it orders memory
-    itself. Line numbers are those of ``file``.
-    """
-
-    name: str
-    file: str
-    parameters: list[str]
-    defaults: list[ast.expr]
-    body: list[ast.stmt] = field(default_factory=list)
-    outside: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, Any] = field(default_factory=dict)
-    devices: dict[str, Thread] = field(default_factory=dict)
-    allocations: dict[str, Allocation] = field(default_factory=dict)
-    fastmath: bool = False
-    fences: bool = False
-    taken: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
-
-    @property
-    def names(self) -> set[str]:
-        return {n.id for s in self.body for n in ast.walk(s) if isinstance(n, ast.Name)}
-
-    @property
-    def reachable(self) -> list[Thread]:
-        """This one and the device functions that it calls, directly or not, each once."""
-        found: list[Thread] = []
-        todo = [self]
-        while todo:
-            thread = todo.pop()
-            if not any(thread is one for one in found):
-                found.append(thread)
-                todo += thread.devices.values()
-        return found
-
-    @property
-    def recursive(self) -> bool:
-        """Whether it calls itself, directly or not."""
-        return any(self is one for device in self.devices.values() for one in device.reachable)
-
-    @property
-    def indices(self) -> list[str]:
-        """Which of INDEX_NAMES it needs, itself or in a device function."""
-        used = set().union(*(thread.names for thread in self.reachable))
-        return [index for index in INDEX_NAMES if index in used]
-
-    @property
-    def synchronises(self) -> bool:
-        """Whether it makes threads wait for each other, or needs memory that they share."""
-        return any(
-            any(used.startswith(MARK) for used in thread.names)
-            or any(a.space == "shared" for a in thread.allocations.values())
-            for thread in self.reachable
-        )
+SHARED_BYTES = 48 * 1024
+"""How much shared memory a kernel can declare (CUDA C++ Programming Guide, technical specifications)."""
 
 
 def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
@@ -121,19 +44,16 @@ def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
     together = thread.reachable
     for one in together:
         if one.recursive and one.synchronises:
-            raise CompileError(f"{one.name}: a device function that calls itself cannot make threads wait")
+            line = next(iter(one.body)).lineno
+            raise CompileError(f"{one.name}: line {line}: a device function that calls itself cannot make threads wait")
         _PassIndices(one).run()
+    wanted = sum(a.bytes for one in together for a in one.allocations.values() if a.space == "shared")
+    if wanted > SHARED_BYTES:
+        raise CompileError(
+            f"{thread.name}: its shared arrays have {wanted:,} bytes, and CUDA gives a block {SHARED_BYTES:,}; make "
+            "them smaller, or use dynamic shared memory: cuda.shared.array(0, dtype) and kernel[grid, block, 0, bytes]"
+        )
     return thread
-
-
-class Identifiers:
-    """Names for objects from outside: one for each object, and the same in every process that reads the kernel."""
-
-    def __init__(self) -> None:
-        self._given: dict[int, tuple[str, Any]] = {}
-
-    def of(self, value: Any, label: str) -> str:
-        return self._given.setdefault(id(value), (f"{label}__out{len(self._given) + 1}", value))[0]
 
 
 def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread], identifiers: Identifiers) -> Thread:
@@ -149,6 +69,7 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread],
         thread = Thread(title, file, [a.arg for a in arguments.args], arguments.defaults)
         thread.fastmath = numba_cuda.fastmath(kernel)
         resolver = _Resolver(thread, names, block, {**callers, kernel: thread}, identifiers)
+        resolver.narrow = bound_to_indices(tree, resolver.is_index)
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
         thread.defaults = [resolver.visit(d) for d in arguments.defaults]
@@ -156,11 +77,6 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread],
     except SourceError as problem:
         raise CompileError(f"{title}: {problem}") from None
     return thread
-
-
-def allocation_name(space: str, node: ast.Call, function: str) -> str:
-    """The name of the array that a ``cuda.shared.array`` or ``cuda.local.array`` in a function makes."""
-    return f"{space}__{node.lineno}_{node.col_offset}_{function}"
 
 
 class _PassIndices(ast.NodeTransformer):
@@ -195,26 +111,48 @@ class _Resolver(ast.NodeTransformer):
         self.identifiers = identifiers
         self.operations = numba_cuda.operations()
         self.is_kernel = len(callers) == 1
+        self.narrow: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, NOT_COVERED) or (isinstance(node, ast.stmt) and not isinstance(node, COVERED)):
-            code = ast.unparse(node).splitlines()[0]
-            raise SourceError(f"line {node.lineno}: `{code}` is not something that a CUDA kernel can do")
+        if refusal := refusals.of_syntax(node):
+            raise self._refused(node, refusal)
         return super().visit(node)
+
+    def _refused(self, node: ast.AST, why: str) -> SourceError:
+        return SourceError(f"line {node.lineno}: `{ast.unparse(node).splitlines()[0]}`: {why}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._outside(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         owner = self.names.value(node.value)
-        space = None if owner is UNKNOWN else self.operations.get(id(owner))
-        if space in ("threadIdx", "blockIdx", "blockDim", "gridDim") and node.attr in "xyz":
-            return ast.copy_location(self._index(space, node.attr), node)
+        if self.is_index(node) and isinstance(node.ctx, ast.Load):
+            lane = node.attr == "laneid"
+            return ast.copy_location(self._lane() if lane else self._index(self.operations[id(owner)], node.attr), node)
         return self._outside(node)
+
+    def is_index(self, node: ast.expr) -> bool:
+        """Whether an expression is an index or a size of CUDA's, or a variable that is bound to one."""
+        if not isinstance(node, ast.Attribute):
+            return isinstance(node, ast.Name) and node.id in self.narrow
+        owner = self.names.value(node.value)
+        if node.attr == "laneid":  # by its name, since numba_cuda_mlir gives it the value None
+            return inspect.ismodule(owner)
+        return owner is not UNKNOWN and self.operations.get(id(owner)) in SPACES and node.attr in "xyz"
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        if numba_cuda.is_kernel(self.names.value(node.value)):
+            raise self._refused(node, "a kernel launches no kernels; call a device function")
+        return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         called = self.names.value(node.func)
         operation = "" if called is UNKNOWN else self.operations.get(id(called), "")
+        if operation in BARRIERS or operation in EXCHANGES:
+            node.func = ast.copy_location(name(MARK + operation), node.func)
+            node.args = [self.visit(argument) for argument in node.args]
+            node.keywords = [self.visit(keyword) for keyword in node.keywords]
+            return node
         if operation in ("grid", "gridsize"):
             return ast.copy_location(self._grid(operation, node), node)
         if operation in ("shared.array", "local.array"):
@@ -224,7 +162,10 @@ class _Resolver(ast.NodeTransformer):
         if operation == "lanemask_lt":
             lanes = self._named(semantics.lanemask_lt, operation, operation)
             return ast.copy_location(ast.Call(lanes, [self._lane()], []), node)
+        narrow = operation in LOOKS_AT_BITS and all(map(self.is_index, node.args))
         node = self.generic_visit(node)
+        if narrow:
+            node.args = [ast.Call(self._named(types.int32, "int32", types.int32), [index], []) for index in node.args]
         if called in (min, max) and len(node.args) > 2:
             return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
         if operation in FENCES:
@@ -235,8 +176,7 @@ class _Resolver(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.stmt:
         returns = node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None)
         if returns and self.is_kernel:
-            code = ast.unparse(node)
-            raise SourceError(f"line {node.lineno}: `{code}`: a kernel returns nothing; write into an array")
+            raise self._refused(node, "a kernel returns nothing; write into an array")
         return self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
@@ -260,10 +200,13 @@ class _Resolver(ast.NodeTransformer):
         value = self.names.value(node)
         if value is UNKNOWN:
             return self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            raise self._refused(node, "a kernel cannot assign to what is outside it")
         return ast.copy_location(self._stand_in(value, node), node)
 
     def _stand_in(self, value: Any, node: ast.Name | ast.Attribute) -> ast.expr:
         label = node.id if isinstance(node, ast.Name) else node.attr
+        value = numba_cuda.as_numba(value)
         try:
             operation = self.operations.get(id(value))
             meaning = semantics.MEANINGS.get(value)
@@ -275,26 +218,33 @@ class _Resolver(ast.NodeTransformer):
             return self._named(meaning, label, value)
         if type(value) in (bool, int) or (type(value) is float and math.isfinite(value)):
             return ast.Constant(value)
-        if isinstance(node, ast.Name) and getattr(builtins, label, None) is value:
+        if isinstance(node, ast.Name) and getattr(builtins, label, None) is value and numba_cuda.is_typed(value):
             return node
         if numba_cuda.is_kernel(value):
             return self._device(value, label)
         if inspect.ismodule(value):
             raise SourceError(f"line {node.lineno}: the module {ast.unparse(node)!r} is not a value")
         try:
-            return self._named(libdevice.meaning(value) or value, label, value)
+            meaning = libdevice.meaning(value) or fp16.meaning(value)
         except NotImplementedError as missing:
-            raise SourceError(f"line {node.lineno}: the CPU executor does not cover {missing}") from None
+            raise SourceError(
+                f"line {node.lineno}: the CPU executor does not cover {missing}; run this kernel on a GPU"
+            ) from None
+        if meaning is None and (refusal := refusals.of_value(value)):
+            raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` {refusal}")
+        return self._named(meaning or value, label, value)
 
     def _operation(self, operation: str, node: ast.expr) -> ast.expr:
         if operation == "warpsize":
             return ast.Constant(WARP)
         if operation == "laneid":
             return self._lane()
-        if operation in BARRIERS or operation in EXCHANGES:
-            return name(MARK + operation)
         if operation in FENCES:
             return name(operation)
+        if operation in BARRIERS or operation in EXCHANGES:
+            raise self._refused(node, "this operation can only be called")
+        if operation == "cg.this_grid":
+            raise self._refused(node, refusals.GRID)
         kind, _, action = operation.rpartition(".")
         home = atomics if kind == "atomic" else semantics
         if hasattr(home, action):
@@ -338,7 +288,7 @@ class _Resolver(ast.NodeTransformer):
         """``cuda.grid(d)`` and ``cuda.gridsize(d)`` written out."""
         count = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
         if count not in (1, 2, 3):
-            raise SourceError(f"line {node.lineno}: cuda.{operation} takes the constant 1, 2 or 3")
+            raise self._refused(node, f"cuda.{operation} takes the constant 1, 2 or 3")
         axes = []
         for axis in "xyz"[:count]:
             outer = self._index("blockIdx" if operation == "grid" else "gridDim", axis)
@@ -353,11 +303,19 @@ class _Resolver(ast.NodeTransformer):
         given = dict(zip(("shape", "dtype", "alignment"), node.args, strict=False))
         given |= {keyword.arg: keyword.value for keyword in node.keywords}
         if "shape" not in given or "dtype" not in given:
-            raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` needs a shape and a dtype")
+            raise self._refused(node, "it takes a shape and a dtype")
         shape = self._constant(given["shape"], "the shape of the array")
-        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        dynamic = shape == (0,) and space == "shared"
+        if not (dynamic or all(isinstance(n, (int, np.integer)) and n > 0 for n in shape)):
+            raise self._refused(node, "a shape is a positive integer, or a tuple of such (0 for dynamic shared memory)")
         dtype = self._constant(given["dtype"], "the dtype of the array")
-        element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
+        try:
+            element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
+        except (TypeError, NumbaError):
+            element = None
+        if element in (None, types.pyobject):
+            raise self._refused(node, "the dtype is none that a kernel has; pass one such as numba.float32")
         identifier = allocation_name(space, node, self.thread.name)
         self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
         return ast.Call(name(identifier), [], [])

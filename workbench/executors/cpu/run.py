@@ -40,8 +40,8 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
     With one worker, block after block, a kernel gives the same result each time. Several share the blocks, in no order,
     where there is work for them; then the last bits of a sum by atomics may change from one time to the next.
 
-    Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
-    the executor does not cover or that does not compile.
+    Raises CompileError, which names the kernel's own line, for a kernel that the executor does not cover or that does
+    not compile.
     """
     kernel, grid, block, _, shared_bytes = configuration
     values = tuple(map(as_numpy, arguments))

@@ -52,7 +52,8 @@ def maximum(a, b):
 def _of_numbers(stub: Any, floats: Any, builtin: Any) -> None:
     @overload(stub, jit_options=OPTIONS)
     def of_two(a, b):
-        if isinstance(a, types.Float) or isinstance(b, types.Float):
+        # numba-cuda compares two float16 as Python does
+        if any(isinstance(kind, types.Float) and kind != types.float16 for kind in (a, b)):
             return lambda a, b: floats(a, b)
         return lambda a, b: builtin(a, b)
 
@@ -67,6 +68,8 @@ def power(base, exponent):
 
 @overload(power, jit_options=OPTIONS)
 def _power(base, exponent):
+    if base == types.float16:
+        return lambda base, exponent: power(types.float32(base), exponent)
     if not (isinstance(base, types.Float) and isinstance(exponent, types.Integer)):
         return lambda base, exponent: base**exponent
     one = np.float32(1) if base == types.float32 else np.float64(1)
@@ -89,7 +92,7 @@ def math_power(base, exponent):
 
 @overload(math_power, jit_options=OPTIONS)
 def _math_power(base, exponent):
-    if base == types.float32 and isinstance(exponent, types.Integer) and exponent.bitwidth <= 32:
+    if base in (types.float16, types.float32) and isinstance(exponent, types.Integer) and exponent.bitwidth <= 32:
         return lambda base, exponent: power(base, exponent)
     return lambda base, exponent: math.pow(base, exponent)
 
@@ -109,14 +112,14 @@ def fma(typing_context, a, b, c):
 
 
 def unsigned_of(kind: types.Type) -> types.Type:
-    """The unsigned type, of 32 bits or of 64, that numba-cuda converts an integer of this type to."""
-    return types.uint32 if isinstance(kind, types.Integer) and kind.bitwidth <= 32 else types.uint64
+    """The unsigned type that numba-cuda converts an integer of this type to: of 32 bits, unless it is a uint64."""
+    return types.uint64 if kind == types.uint64 else types.uint32
 
 
 def _of_bits(operation: str, *flags: int, unsigned: bool = False) -> Any:
     """An operation on the bits of an integer, by LLVM's intrinsic ``operation`` with the given flags.
 
-    The result is of the integer's own type, or an unsigned integer of 32 or 64 bits.
+    The result is of the integer's own type, or of the unsigned one that it is converted to.
     """
 
     @intrinsic

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from numba.core import types
 
 from workbench.executors.cpu.dialect import Scope, loads, stores
-from workbench.executors.cpu.read import Allocation, Thread
+from workbench.executors.cpu.thread import Allocation, Thread
 from workbench.source import SourceError
 
 
@@ -67,14 +67,17 @@ def kept(
         ):
             found.scalars[variable] = kind
         else:
-            raise SourceError(f"{variable!r} is {kind}, which the CPU executor cannot keep while threads wait")
+            line = definitions[variable][0].lineno
+            raise SourceError(
+                f"line {line}: {variable!r} is {kind}, which the CPU executor cannot keep while threads wait"
+            )
     found.arrays = _in_order(found.arrays)
     for variable, value in found.arrays.items():
         for used in loads(value) & set(definitions):
             if len(definitions[used]) > 1:
                 raise SourceError(
-                    f"{variable!r} is made from {used!r}, which changes later; the CPU executor cannot keep such a "
-                    "view while threads wait: index the array itself"
+                    f"line {definitions[variable][0].lineno}: {variable!r} is made from {used!r}, which changes later; "
+                    "the CPU executor cannot keep such a view while threads wait: index the array itself"
                 )
     return found
 
@@ -83,8 +86,8 @@ def _keep_array(variable: str, definitions: list[ast.AST], allocations: dict[str
     only = definitions[0]
     if len(definitions) > 1 or not isinstance(only, ast.Assign) or not isinstance(only.targets[0], ast.Name):
         raise SourceError(
-            f"{variable!r} stands for several arrays, and threads wait while it does; the CPU executor covers a name "
-            "that is bound to one array"
+            f"line {definitions[-1].lineno}: {variable!r} stands for several arrays, and threads wait while it does; "
+            "bind each name to one array"
         )
     value = only.value
     called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
 from workbench.executors.cpu.accesses import Array, Memory
-from workbench.executors.cpu.compile import refuse_float16
 from workbench.executors.cpu.here import Here
 from workbench.executors.cpu.normal import normalise
 from workbench.executors.cpu.program import Program
@@ -37,7 +35,6 @@ def launch(
     kernel, grid, block, _, shared_bytes = configuration
     values = tuple(map(as_numpy, arguments))
     thread = read(kernel, block)
-    refuse_float16(thread, tuple(map(numba.typeof, values)))
     try:
         normalise(read(kernel, block), as_written=True)
     except SourceError as problem:

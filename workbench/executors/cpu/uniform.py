@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from numba.core import types
 
 from workbench.executors.cpu.dialect import INDEX_NAMES, WARP, Exchange, loads, stores, synchronises
-from workbench.executors.cpu.read import Thread
 from workbench.executors.cpu.states import stays_whole
+from workbench.executors.cpu.thread import Thread
 
 VARYING = frozenset({"threadIdx__x", "threadIdx__y", "threadIdx__z"})
 
@@ -359,7 +359,7 @@ def _is_pure(value: object) -> bool:
     module = getattr(value, "__module__", "") or ""
     return (
         module in ("math", "numpy")
-        or module.endswith(("cpu.semantics", "cpu.float32"))
+        or module.endswith(("cpu.semantics", "cpu.float32", "cpu.fp16"))
         or type(value).__name__ == "ufunc"
     )
 

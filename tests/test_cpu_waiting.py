@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from numba import cuda
 from waiting_kernels import BEFORE, CASES, POSITIVE, X, tree_sum, votes
 
 import workbench as wb
@@ -48,6 +49,25 @@ def test_a_block_that_is_no_multiple_of_a_warp(form):
     np.testing.assert_array_equal(out[:45], BEFORE[:45] + 1000)
     assert out[45:].sum() == 0
     assert counts[0] == POSITIVE[:45].sum()
+
+
+@cuda.jit
+def widened(x, out):
+    t = cuda.threadIdx.x
+    v = x[t]
+    if t % 2:
+        cuda.syncwarp(0xAAAAAAAA)
+    v = v * v
+    cuda.syncthreads()
+    v += 1.0
+    cuda.syncthreads()
+    out[t] = v
+
+
+def test_a_variable_is_float32_until_it_is_bound_to_float64(form):
+    x, out = X[:32], np.zeros(32)
+    wb.launch(widened[1, 32], x, out)
+    np.testing.assert_array_equal(out, (x * x).astype(np.float64) + 1)
 
 
 def test_one_worker_gives_the_same_bits_each_time():

@@ -35,6 +35,7 @@ from workbench.executors.cpu.read import read
 from workbench.executors.cpu.stretch import Stretch, emit_stretches
 from workbench.executors.cpu.thread import Thread
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
+from workbench.executors.cpu.versions import versions
 from workbench.executors.cpu.watched import Watched
 from workbench.numba_cuda import Dimensions
 from workbench.source import SourceError
@@ -148,7 +149,7 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
     """A block cut into loops over its threads, or run state by state where it cannot be."""
     waits = thread.synchronises
     try:
-        body = name_apart(normalise(thread))
+        body = name_apart(versions(normalise(thread), thread.parameters))
         devices = _compile_devices(thread)  # among them those of what was written out
         machine = Machine(thread, copy.deepcopy(body), block, dict(zip(given, argument_types, strict=True)))
         kinds = dict(zip(given, argument_types, strict=True)) | _kinds(machine, devices, argument_types)

@@ -45,7 +45,7 @@ class _Namer:
         if outlives or variable in loads(loop.iter) or variable in exposed_in_body(loop):
             return
         self.count += 1
-        renamed = _Renamed(variable, f"{variable}__loop{self.count}")
+        renamed = Renamed(variable, f"{variable}__loop{self.count}")
         loop.target = renamed.visit(loop.target)
         loop.body = [renamed.visit(statement) for statement in loop.body]
 
@@ -108,7 +108,7 @@ class _Counter:
             return None
         self.count += 1
         inside = f"{counter}__{self.count}"
-        renamed = [_Renamed(counter, inside).visit(s) for s in inner]
+        renamed = [Renamed(counter, inside).visit(s) for s in inner]
         over = ast.Call(name("range"), [name(counter), stop, step], [])
         return ast.copy_location(ast.For(ast.Name(inside, ast.Store()), over, renamed or [ast.Pass()], []), loop)
 
@@ -144,7 +144,7 @@ def is_integer(node: ast.expr, kinds: dict[str, types.Type]) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
-class _Renamed(ast.NodeTransformer):
+class Renamed(ast.NodeTransformer):
     def __init__(self, old: str, new: str) -> None:
         self.old, self.new = old, new
 

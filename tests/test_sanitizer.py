@@ -191,5 +191,5 @@ def test_what_is_found_as_data():
     with wb.sanitize() as findings:
         run(through_a_view)
     (finding,) = findings
-    assert (finding.kind, finding.array, finding.element) == ("write-write race", "row", (1,))
+    assert (finding.kind, finding.array, finding.element) == ("write-write race", "out", (1,))
     assert (finding.thread, finding.other_thread) == ((1, 0, 0), (0, 0, 0))

@@ -20,7 +20,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
-from workbench.executors.cpu import atomics, exchanges
+from workbench.executors.cpu import atomics, exchanges, sanitize
 from workbench.executors.cpu.dialect import INDEX_NAMES
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
@@ -113,7 +113,7 @@ def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tu
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
     function = _jit(text, "block", {**watched.namespace, **devices}, thread.fastmath, thread.file)
-    handed = (types.Array(types.int64, 2, "C"),) * 3 + (types.Array(types.int64, 1, "C"),)
+    handed = (numba.from_dtype(sanitize.STATE), types.Array(types.int64, 2, "C"))
     _compile(function, thread, (types.int64,) * 6 + (BYTES, *handed) + argument_types)
     return watched, function
 

@@ -242,7 +242,7 @@ def _numbered(graph: list[State]) -> list[State]:
         elif isinstance(after, Branch):
             state.after = Branch(after.test, new[after.then], new[after.otherwise])
         elif isinstance(after, Wait):
-            state.after = Wait(after.scope, new[after.to], after.line, after.mask)
+            state.after = Wait(after.scope, new[after.to], after.at, after.mask)
     return [graph[old] for old in order]
 
 

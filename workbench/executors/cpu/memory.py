@@ -86,3 +86,14 @@ def unsigned(typing_context, index):
         return context.cast(builder, arguments[0], signature.args[0], kind)
 
     return kind(index), generate
+
+
+@intrinsic
+def address_of(typing_context, array):
+    """The address of an array's first element."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        return builder.ptrtoint(data, context.get_value_type(types.intp))
+
+    return types.intp(array), generate

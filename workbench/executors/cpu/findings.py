@@ -20,13 +20,12 @@ KINDS = {
     sanitize.NOT_WRITTEN: "not written",
     sanitize.WRITE_WRITE: "write-write race",
     sanitize.READ_WRITE: "read-write race",
-    sanitize.WRITE_READ: "write-read race",
     sanitize.LANE: "inactive lane",
     sanitize.MASK: "wrong mask",
     sanitize.DIVERGED: "divergent barrier",
     sanitize.SKIPPED: "skipped barrier",
 }
-"""A race is named by the two accesses in the order in which they ran here: the other one, then the finding's own."""
+"""What a finding can be called. Which access of a race ran first here says nothing, so its name does not say it."""
 
 DOES = {
     sanitize.READ: ("reads", "read"),
@@ -95,9 +94,18 @@ def findings(
     grid: Dimensions,
     block: Dimensions,
 ) -> list[Finding]:
-    """The findings that a launch noted in ``found``. ``began`` has the tick at which each block began."""
+    """The findings that a launch noted in ``found``, one for two lines that met either way round.
+
+    ``began`` has the tick at which each block began.
+    """
     teller = _Teller(began, function, sites, buffers, grid, block)
-    return [teller.finding(row) for row in found if not teller.is_benign(row)]
+    told: dict[tuple, Finding] = {}
+    for row in found:
+        if not teller.is_benign(row):
+            finding = teller.finding(row)
+            lines = frozenset({finding.line, finding.other_line})
+            told.setdefault((finding.kind, finding.array, finding.file, lines), finding)
+    return list(told.values())
 
 
 @dataclass(frozen=True)

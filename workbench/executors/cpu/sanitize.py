@@ -21,7 +21,7 @@ from workbench.executors.cpu.memory import address_of
 READ, WRITE, ATOMIC, LOCAL = range(4)
 """What an access does; LOCAL is one to an array that no other thread sees, of which only the index is checked."""
 
-OUT_OF_BOUNDS, NOT_WRITTEN, WRITE_WRITE, READ_WRITE, WRITE_READ, LANE, MASK, DIVERGED, SKIPPED = range(1, 10)
+OUT_OF_BOUNDS, NOT_WRITTEN, WRITE_WRITE, READ_WRITE, LANE, MASK, DIVERGED, SKIPPED = range(1, 9)
 """What can be found: see :mod:`workbench.executors.cpu.findings`."""
 
 MOST = 64
@@ -132,7 +132,7 @@ def _touch(state, row, is_shared, offset, thread, site, mode, buffer):
     if is_shared and mode != WRITE and writer >> TICK < state.began:
         note(state, NOT_WRITTEN, site, thread, offset, 0, 0, buffer)
     elif mode != ATOMIC or not by_atomic:
-        kind = WRITE_READ if mode == READ else WRITE_WRITE
+        kind = READ_WRITE if mode == READ else WRITE_WRITE
         for column in (WRITER, OTHER_WRITER):
             if not _is_ordered(state, row[column], thread, is_shared):
                 _race(state, kind, site, thread, offset, row[column], buffer)

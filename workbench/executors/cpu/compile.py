@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import itertools
 import linecache
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from workbench import numba_cuda
 from workbench.errors import CompileError, LaunchError
 from workbench.executors.cpu import atomics, exchanges, sanitize
-from workbench.executors.cpu.dialect import INDEX_NAMES
+from workbench.executors.cpu.dialect import INDEX_NAMES, assign
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
 from workbench.executors.cpu.loops import Loops
@@ -48,24 +49,23 @@ _numbers = itertools.count(1)
 class Compiled:
     """A compiled kernel: ``run(first, last, gridDim x, y, z, dynamic, *arguments)`` runs the blocks first to last.
 
-    ``source`` is the emitted Python of a block, or of a thread where the threads need not wait. ``taken`` has, for each
-    module that it takes names from, the module's names and the values that it found.
+    ``source`` is the emitted Python of a block, or of a thread where the threads need not wait. ``is_current`` says
+    whether the names that the kernel takes from outside still have the values that they had.
     """
 
     run: Callable
     source: str
     has_atomics: bool
-    taken: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
+    is_current: Callable[[], bool]
 
-    @property
-    def is_current(self) -> bool:
-        """Whether the names that the kernel takes from outside still have the values that they had."""
-        for module, found in self.taken:
-            for name, value in found.items():
-                now = module.get(name, value)
-                if now is not value and not (type(now) is type(value) and type(now) in (int, float) and now == value):
-                    return False
-        return True
+
+@dataclass(frozen=True)
+class CompiledWatched:
+    """A kernel compiled for the sanitizer: its ``block`` function, the Watched that emitted it, and as in Compiled."""
+
+    watched: Watched
+    run_block: Callable
+    is_current: Callable[[], bool]
 
 
 def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Compiled:
@@ -74,13 +74,7 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
     Raises LaunchError for a float16 argument, and CompileError, which names the kernel's own line, for a kernel that
     the executor does not cover or that does not compile.
     """
-    thread = read(kernel, block)
-    given = thread.parameters[: len(argument_types)]
-    for name, kind in zip(given, argument_types, strict=True):
-        if getattr(kind, "dtype", kind) == types.float16:
-            raise LaunchError(
-                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
-            )
+    thread, given = _read(kernel, block, argument_types)
     if thread.synchronises or _has_loops(thread):
         inner, namespace = _block(thread, block, given, argument_types)
     else:
@@ -89,7 +83,31 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple) -> Com
     _compile(run, thread, (types.int64,) * 5 + (BYTES,) + argument_types)
     (function,) = namespace.values()
     source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
-    return Compiled(run, source, _has_atomics(thread), tuple(taken for one in thread.reachable for taken in one.taken))
+    return Compiled(run, source, _has_atomics(thread), functools.partial(_is_current, thread.reachable))
+
+
+def _read(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Thread, list[str]]:
+    """The kernel with the defaults of parameters that are not given, and the names of those that are."""
+    thread = read(kernel, block)
+    given = thread.parameters[: len(argument_types)]
+    for name, kind in zip(given, argument_types, strict=True):
+        if getattr(kind, "dtype", kind) == types.float16:
+            raise LaunchError(
+                f"{thread.name}: {name!r} is float16, which the CPU executor does not do; pass .float(), or use a GPU"
+            )
+    missing = len(thread.parameters) - len(given)
+    defaults = zip(thread.parameters[len(given) :], thread.defaults[len(thread.defaults) - missing :], strict=True)
+    thread.body = [*(assign(parameter, default, default.lineno) for parameter, default in defaults), *thread.body]
+    return thread, given
+
+
+def _is_current(threads: list[Thread]) -> bool:
+    for module, found in (taken for thread in threads for taken in thread.taken):
+        for name, value in found.items():
+            now = module.get(name, value)
+            if now is not value and not (type(now) is type(value) and type(now) in (int, float) and now == value):
+                return False
+    return True
 
 
 def _has_atomics(thread: Thread) -> bool:
@@ -100,10 +118,10 @@ Inner = tuple[list[str], dict[str, Any]]
 """The lines that run one block, and the namespace that they need."""
 
 
-def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Watched, Callable]:
-    """A kernel compiled for the sanitizer, and its ``block`` function. Raises what compile_kernel raises."""
-    thread = read(kernel, block)
-    given = thread.parameters[: len(argument_types)]
+def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> CompiledWatched:
+    """Compile a kernel for the sanitizer. Raises what compile_kernel raises."""
+    thread, given = _read(kernel, block, argument_types)
+    is_current = functools.partial(_is_current, thread.reachable)
     try:
         body = normalise(thread, as_written=True)
         watched = Watched(thread, body, block, dict(zip(given, argument_types, strict=True)))
@@ -115,7 +133,7 @@ def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tu
     function = _jit(text, "block", {**watched.namespace, **devices}, thread.fastmath, thread.file)
     handed = (numba.from_dtype(sanitize.STATE), types.Array(types.int64, 2, "C"))
     _compile(function, thread, (types.int64,) * 6 + (BYTES, *handed) + argument_types)
-    return watched, function
+    return CompiledWatched(watched, function, is_current)
 
 
 def _kinds(machine: Machine, devices: dict[str, Any], argument_types: tuple) -> dict[str, types.Type]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import bisect
 import linecache
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from workbench.executors.cpu import sanitize
 from workbench.executors.cpu.dialect import WARP
@@ -73,6 +71,7 @@ class Buffer:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     is_shared: bool
+    unit: str = "element"
 
     def element(self, offset: int) -> tuple[int, ...]:
         """The index of the element at so many bytes from the base."""
@@ -126,48 +125,51 @@ class _Teller:
         kind, number, at_block, at_thread, a, b, c, buffer = row
         site, about = self.sites[number], {}
         here, me = _place(at_block, self.grid), _place(at_thread, self.block)
-        who = f"thread {_shown(me)} of block {_shown(here)}"
+        who = f"thread {_shown(me, self.block)} of block {_shown(here, self.grid)}"
         file = site.file or file_of(self.function)
-        code = linecache.getline(file, site.line).strip()
         if buffer >= 0:
-            about = {"array": self.buffers[buffer].name, "element": self.buffers[buffer].element(a)}
-            through = "" if site.array in (about["array"], "") else f", through `{site.array}`,"
-            what = f"element {_shown(about['element'])} of {about['array']!r}{through}"
+            memory = self.buffers[buffer]
+            about = {"array": memory.name, "element": memory.element(a)}
+            through = "" if site.array in (memory.name, "") else f", through `{site.array}`"
+            what = f"{memory.unit} {_shown(about['element'])} of {memory.name!r}{through}"
         if kind == sanitize.OUT_OF_BOUNDS:
             about = {"array": site.array}
-            axis = f"axis {b} of " if b or "," in code else ""
-            said = f"index {a} is outside {axis}{site.array!r}, which has size {c}{' there' * (axis != '')}; {who} uses it"
-            todo = "guard the access with `if`, or correct the index"
+            where = f"{site.array!r}, which has size {c}"
+            if buffer < -1:
+                where = f"axis {b} of {site.array!r}, which has size {c} there"
+            said = f"{who} uses index {a}, outside {where}"
+            todo = "Guard the access with `if`, or correct the index"
         elif kind == sanitize.NOT_WRITTEN:
-            said = f"{who} reads {what} which no thread of its block has written"
-            todo = "write every element that is read, and put a barrier in between"
+            said = f"{who} reads {what}, which no thread of its block has written"
+            todo = "Write every element that is read, and put cuda.syncthreads() in between"
         elif kind == sanitize.LANE:
             said = f"{who} reads from lane {a}, which does not take part"
-            todo = "let all lanes that are read from come here, outside of any `if`"
+            todo = "Let every lane that is read from come here"
         elif kind == sanitize.MASK:
-            said = f"{who} names lane {a} in its mask, which is not here"
+            said = f"{who} names lane {a} in its mask, which does not come here"
             if a == at_thread % WARP:
                 said = f"{who} is lane {a}, which its mask does not name"
-            todo = "let exactly the lanes of the mask come here: move this out of the `if`, or correct the mask"
+            todo = "Let exactly the lanes of the mask come here: move this out of the `if`, or correct the mask"
         elif kind in (sanitize.DIVERGED, sanitize.SKIPPED):
             about = {"other_block": here, "other_thread": _place(a, self.block)}
             elsewhere = "has run to the end of the kernel"
             if kind == sanitize.DIVERGED:
                 about["other_line"] = self.sites[b].line
                 elsewhere = f"waits at line {self.sites[b].line}"
-            said = f"thread {_shown(about['other_thread'])} waits here for all threads of the block, and {who} {elsewhere}"
-            todo = "move the barrier to where all threads of the block come, outside of any `if` or loop that differs"
+            waiting = f"thread {_shown(about['other_thread'], self.block)} of block {_shown(here, self.grid)}"
+            said = f"{waiting} waits here for its block, and thread {_shown(me, self.block)} {elsewhere}"
+            todo = "Move the barrier to where all threads of the block come: out of an `if`, out of a loop that differs"
         else:
             about |= self._other(b, c)
             did, other_did = DOES[site.mode][0], DOES[self.sites[c].mode][1]
-            other = f"thread {_shown(about['other_thread'])}"
-            other += "" if about["other_block"] == here else f" of block {_shown(about['other_block'])}"
-            at = "here" if c == number else f"at line {about['other_line']}"
-            said = f"{who} {did} {what} which {other} {other_did} {at}, and neither waits for the other"
-            todo = self._order(site, self.sites[c], about["other_block"] == here, b, at_thread)
-        title = self.function.__name__
-        where = f"line {site.line}" if file == file_of(self.function) else f"{PurePath(file).name} line {site.line}"
-        said = f"{title}, {where}, `{code}`: {KINDS[kind]}: {said.replace('  ', ' ')}: {todo}"
+            other = f"thread {_shown(about['other_thread'], self.block)}"
+            other += "" if about["other_block"] == here else f" of block {_shown(about['other_block'], self.grid)}"
+            at = "on the same line" if about["other_line"] == site.line else f"at line {about['other_line']}"
+            said = f"{who} {did} {what}, which {other} {other_did} {at}, and neither waits for the other"
+            todo = _advice(site, self.sites[c], about["other_block"] == here)
+        title, code = self.function.__name__, linecache.getline(file, site.line).strip()
+        where = f"line {site.line}" if not site.file or site.file == file_of(self.function) else f"{file}:{site.line}"
+        said = f"{title}, {where}, `{code}`: {KINDS[kind]}: {said}. {todo}."
         nothing = dict.fromkeys(("array", "element", "other_block", "other_thread", "other_line"))
         return Finding(KINDS[kind], title, file, site.line, code, block=here, thread=me, said=said, **nothing | about)
 
@@ -180,17 +182,16 @@ class _Teller:
             "other_line": self.sites[site].line,
         }
 
-    def _order(self, site: Site, other: Site, same_block: bool, stamp: int, thread: int) -> str:
-        """What to do about a race."""
-        modes = {site.mode, other.mode}
-        if sanitize.ATOMIC in modes:
-            return "make both atomic, or put a barrier in between"
-        if not same_block:
-            return "blocks run in any order: give each its own element, or use cuda.atomic"
-        if site.line == other.line and modes != {sanitize.READ}:
-            same = "give each thread its own element, use cuda.atomic"
-            return f"{same}, or put cuda.syncthreads() in between"
-        return "put cuda.syncthreads() in between"
+
+def _advice(site: Site, other: Site, same_block: bool) -> str:
+    """What to do about a race."""
+    if sanitize.ATOMIC in (site.mode, other.mode):
+        return "Make both atomic, or let the one wait for the other"
+    if not same_block:
+        return "Blocks run in any order: give each an element of its own, or use cuda.atomic"
+    if site.line == other.line:
+        return "Give each thread an element of its own, use cuda.atomic, or put cuda.syncthreads() in between"
+    return "Put cuda.syncthreads() in between"
 
 
 def _place(number: int, size: Dimensions) -> Dimensions:
@@ -198,8 +199,7 @@ def _place(number: int, size: Dimensions) -> Dimensions:
     return (number % x, number // x % y, number // (x * y))
 
 
-def _shown(place: tuple[int, ...]) -> str:
-    """A place with the axes that say something: ``3`` for (3, 0, 0), ``(0, 2)`` for (0, 2, 0)."""
-    last = max((k for k, v in enumerate(place) if v), default=0)
-    kept = place[: last + 1]
-    return str(kept[0]) if len(kept) == 1 else str(tuple(kept))
+def _shown(place: tuple[int, ...], size: tuple[int, ...] = ()) -> str:
+    """A place: ``3`` on one axis, ``(0, 2)`` on two. Trailing axes of size 1 are left out."""
+    axes = max((k + 1 for k, n in enumerate(size) if n > 1), default=1) if size else len(place)
+    return str(place[0]) if axes == 1 else str(place[:axes])

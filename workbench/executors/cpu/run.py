@@ -47,7 +47,7 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> None:
     key = (block, *map(_kind, values))
     variants = _compiled.setdefault(kernel, {})
     compiled = variants.get(key)
-    if compiled is None or not compiled.is_current:
+    if compiled is None or not compiled.is_current():
         compiled = variants[key] = compile_kernel(kernel, block, tuple(map(numba.typeof, values)))
     blocks = math.prod(grid)
     workers = min(torch.get_num_threads(), blocks)

@@ -66,13 +66,25 @@ _compiled = njit(nogil=True, error_model="numpy", cache=True, _nrt=False)
 
 @_compiled
 def note(state, kind, site, thread, a, b, c, buffer):
-    """Note a finding, unless the same kind was found at the same two sites, ``site`` and ``c``, before."""
+    """Note a finding, unless the same kind was found at the same two sites, ``site`` and ``c``, before.
+
+    ``buffer`` is the watched array; negative where there is none, and then minus the number of axes.
+    """
     for k in range(state.noted):
         if state.found[k, 0] == kind and state.found[k, 1] == site and state.found[k, 6] == c:
             return
     if state.noted < MOST:
         row = state.found[state.noted]
-        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7] = kind, site, state.block, thread, a, b, c, buffer
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7] = (
+            kind,
+            site,
+            state.block,
+            thread,
+            a,
+            b,
+            c,
+            buffer,
+        )
         state.noted += 1
 
 
@@ -113,8 +125,7 @@ def _remember(state, row, column, stamp, thread, is_shared):
     """
     old, older = row[column], row[column + 1]
     if not _is_ordered(state, old, thread, is_shared) and (
-        _is_ordered(state, older, thread, is_shared)
-        or _distance(state, old, thread) >= _distance(state, older, thread)
+        _is_ordered(state, older, thread, is_shared) or _distance(state, old, thread) >= _distance(state, older, thread)
     ):
         row[column + 1] = old
     row[column] = stamp
@@ -175,7 +186,7 @@ def watch_axis(array, axis, index, thread, site, state):
     """Check the index on one axis; gives it back. Raises IndexError, once it is noted, for one out of bounds."""
     size = array.shape[axis]
     if index < -size or index >= size:
-        note(state, OUT_OF_BOUNDS, site, thread, index, axis, size, -1)
+        note(state, OUT_OF_BOUNDS, site, thread, index, axis, size, -array.ndim)
         raise IndexError
     return index
 

@@ -12,13 +12,13 @@ from numba.np.numpy_support import as_dtype
 
 from workbench import numba_cuda
 from workbench.executors.cpu import sanitize
-from workbench.executors.cpu.compile import compile_watched
+from workbench.executors.cpu.compile import CompiledWatched, compile_watched
 from workbench.executors.cpu.findings import Buffer, Finding, findings
 from workbench.executors.cpu.watched import Watched
 from workbench.numba_cuda import Configuration
 from workbench.tensors import as_numpy
 
-_compiled: WeakKeyDictionary[Any, dict[tuple, tuple]] = WeakKeyDictionary()
+_compiled: WeakKeyDictionary[Any, dict[tuple, CompiledWatched]] = WeakKeyDictionary()
 
 
 def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> list[Finding]:
@@ -30,9 +30,10 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> list[Fin
     values = tuple(map(as_numpy, arguments))
     kinds = tuple(map(numba.typeof, values))
     variants = _compiled.setdefault(kernel, {})
-    if (block, kinds) not in variants:
-        variants[block, kinds] = compile_watched(kernel, block, kinds)
-    watched, run_block = variants[block, kinds]
+    compiled = variants.get((block, kinds))
+    if compiled is None or not compiled.is_current():
+        compiled = variants[block, kinds] = compile_watched(kernel, block, kinds)
+    watched = compiled.watched
     dynamic = np.empty(shared_bytes, np.uint8)
     buffers = _buffers(watched, dynamic, values)
     states = np.zeros(1, sanitize.STATE)
@@ -43,7 +44,7 @@ def launch(configuration: Configuration, arguments: tuple[Any, ...]) -> list[Fin
         for number in range(math.prod(grid)):
             began.append(int(states["now"][0]) + 1)
             place = (number % grid[0], number // grid[0] % grid[1], number // (grid[0] * grid[1]))
-            run_block(*place, *grid, dynamic, states[0], shadow, *values)
+            compiled.run_block(*place, *grid, dynamic, states[0], shadow, *values)
     except IndexError:
         if not states["noted"]:
             raise
@@ -61,9 +62,12 @@ def _buffers(watched: Watched, dynamic: np.ndarray, values: tuple[Any, ...]) -> 
         found.append(Buffer(watched.label(identifier), 0, math.prod(shape) * item, item, shape, strides, True))
     if watched.dynamic:
         item = min(as_dtype(allocations[identifier].element).itemsize for identifier in watched.dynamic)
-        label = watched.label(watched.dynamic[0]) if len(watched.dynamic) == 1 else "dynamic shared memory"
         base, size = dynamic.ctypes.data, dynamic.size
-        found.append(Buffer(label, base, size, item, (size // item,), (item,), True))
+        if len(watched.dynamic) == 1:
+            label = watched.label(watched.dynamic[0])
+            found.append(Buffer(label, base, size, item, (size // item,), (item,), True))
+        else:
+            found.append(Buffer("dynamic shared memory", base, size, item, (size,), (1,), True, "byte"))
     for parameter, value in zip(watched.parameters, values, strict=True):
         if isinstance(value, np.ndarray) and value.size:
             ends = [(size - 1) * stride for size, stride in zip(value.shape, value.strides, strict=True)]

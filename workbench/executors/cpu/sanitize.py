@@ -19,7 +19,7 @@ from workbench.executors.cpu.dialect import WARP
 from workbench.executors.cpu.memory import address_of
 
 READ, WRITE, ATOMIC, LOCAL = range(4)
-"""What an access does; LOCAL is one to an array that no other thread sees, of which only the index is checked."""
+"""What an access does; of one that is LOCAL only the index is checked, as for an array that no other thread sees."""
 
 OUT_OF_BOUNDS, NOT_WRITTEN, WRITE_WRITE, READ_WRITE, LANE, MASK, DIVERGED, SKIPPED = range(1, 9)
 """What can be found: see :mod:`workbench.executors.cpu.findings`."""

@@ -45,7 +45,8 @@ class Watched(Machine):
         super().__init__(*arguments)
         allocations = self.thread.allocations
         self.sites = {s.after.to: Site(s.after.at.lineno, s.after.at.file) for s in self.states if _waits(s.after)}
-        self.shared = [n for n, a in allocations.items() if a.space == "shared" and a.shape != (0,)]
+        plain = {n: a for n, a in allocations.items() if not isinstance(a.element, types.Record)}
+        self.shared = [n for n, a in plain.items() if a.space == "shared" and a.shape != (0,)]
         self.dynamic = [n for n, a in allocations.items() if a.shape == (0,)]
         self.atomics = {n for n, v in self.namespace.items() if atomics.is_atomic(v)}
         self.bound = set().union(*(stores(s) for state in self.states for s in state.statements))
@@ -64,8 +65,12 @@ class Watched(Machine):
         """The kernel's name for an array that it allocates."""
         return as_written(self.labels.get(identifier, "shared memory"))
 
-    def is_local(self, array: ast.expr) -> bool:
-        return isinstance(array, ast.Name) and array.id in self.kept.local
+    def is_followed(self, array: ast.expr) -> bool:
+        """Whether accesses to an array's elements are compared: not if it is local, nor if it is of records."""
+        if isinstance(array, ast.Name) and array.id in self.kept.local:
+            return False
+        kinds = [self.kinds.get(variable) for variable in loads(array)]
+        return not any(isinstance(k, types.Array) and isinstance(k.dtype, types.Record) for k in kinds)
 
     def is_constant(self, value: ast.expr) -> bool:
         """Whether an expression is of constants and of the kernel's scalar arguments only."""
@@ -115,11 +120,13 @@ class _ForWatched(ForBlock):
             return kind.ndim if isinstance(kind, types.Array) else known.ndim if isinstance(known, np.ndarray) else None
         if isinstance(node, ast.Subscript):
             inner = self._dimensions(node.value)
-            return None if inner is None else inner - sum(not isinstance(p, ast.Slice) for p in _parts(node.slice))
+            if not inner or _is_field(node):
+                return inner or None
+            return inner - sum(not isinstance(part, ast.Slice) for part in _parts(node.slice))
         return None
 
     def _call(self, function: str, array: ast.expr, arguments: list[ast.expr], site: ast.expr, mode: int) -> ast.Call:
-        mode = sanitize.LOCAL if self.watched.is_local(array) else mode
+        mode = mode if self.watched.is_followed(array) else sanitize.LOCAL
         array = self.visit(copy.deepcopy(array))
         return _call(function, array, *arguments, name("thread__"), site, ast.Constant(mode), *map(name, WATCH))
 
@@ -131,9 +138,7 @@ class _ForWatched(ForBlock):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
         axes, parts = self._dimensions(node.value), _parts(node.slice)
-        if not axes or len(parts) > axes:
-            if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Subscript):
-                node.value.ctx = ast.Store()  # a field of an element
+        if not axes or len(parts) > axes or _is_field(node):
             return self.generic_visit(node)
         if self._dimensions(node) == 0:
             mode = sanitize.WRITE if isinstance(node.ctx, ast.Store) else sanitize.READ
@@ -151,13 +156,8 @@ class _ForWatched(ForBlock):
         array = self.visit(copy.deepcopy(array))
         return _call("watch_axis__", array, ast.Constant(axis), index, name("thread__"), site, name("state__"))
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Subscript):
-            node.value.ctx = ast.Store()
-        return self.generic_visit(node)
-
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
-        if self._dimensions(node.target) != 0:
+        if not isinstance(node.target, ast.Subscript) or self._dimensions(node.target) != 0:
             return self.generic_visit(node)
         array, before = node.target.value, []
         index = node.target.slice
@@ -213,6 +213,10 @@ def _text(node: ast.expr) -> str:
 
 def _parts(index: ast.expr) -> list[ast.expr]:
     return index.elts if isinstance(index, ast.Tuple) else [index]
+
+
+def _is_field(node: ast.Subscript) -> bool:
+    return isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
 
 
 def _waits(after: object) -> bool:

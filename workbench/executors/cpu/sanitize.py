@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from workbench.executors.cpu.dialect import WARP
-from workbench.executors.cpu.memory import address_of
+from workbench.executors.cpu.memory import layout_of
 
 READ, WRITE, ATOMIC, LOCAL = range(4)
 """What an access does; of one that is LOCAL only the index is checked, as for an array that no other thread sees."""
@@ -182,24 +182,24 @@ def touch(state, shadow, address, size, thread, site, mode):
 
 
 @_compiled
-def watch_axis(array, axis, index, thread, site, state):
-    """Check the index on one axis; gives it back. Raises IndexError, once it is noted, for one out of bounds."""
-    size = array.shape[axis]
+def watch_axis(layout, axis, index, thread, site, state):
+    """Check the index on one axis of an array; gives it back. Raises IndexError, once it is noted, out of bounds."""
+    size = layout[2 + axis]
     if index < -size or index >= size:
-        note(state, OUT_OF_BOUNDS, site, thread, index, axis, size, -array.ndim)
+        note(state, OUT_OF_BOUNDS, site, thread, index, axis, size, 1 - len(layout) // 2)
         raise IndexError
     return index
 
 
 @_compiled
-def watch(array, index, thread, site, mode, state, shadow):
-    """Check an access to one element; gives the index back. Raises what watch_axis raises."""
-    address = address_of(array)
+def watch(layout, index, thread, site, mode, state, shadow):
+    """Check an access to one element of an array; gives the index back. Raises what watch_axis raises."""
+    address = layout[0]
     for axis in range(len(index)):
-        i = watch_axis(array, axis, index[axis], thread, site, state)
-        address += (i + array.shape[axis] if i < 0 else i) * array.strides[axis]
+        i = watch_axis(layout, axis, index[axis], thread, site, state)
+        address += (i + layout[2 + axis] if i < 0 else i) * layout[2 + len(index) + axis]
     if mode != LOCAL:
-        touch(state, shadow, address, array.itemsize, thread, site, mode)
+        touch(state, shadow, address, layout[1], thread, site, mode)
     return index
 
 
@@ -207,7 +207,7 @@ def watch(array, index, thread, site, mode, state, shadow):
 def watch_all(array, thread, site, mode, state, shadow):
     """Check an access to all elements of an array."""
     for index in np.ndindex(array.shape):
-        watch(array, index, thread, site, mode, state, shadow)
+        watch(layout_of(array), index, thread, site, mode, state, shadow)
 
 
 @_compiled
@@ -221,9 +221,9 @@ def begin(state, block, threads):
 
 
 @_compiled
-def watch_shared(array, k, state):
+def watch_shared(layout, k, state):
     """Begin to watch a block's shared array. Updates: state."""
-    state.buffers[k, BASE] = address_of(array)
+    state.buffers[k, BASE] = layout[0]
 
 
 @_compiled

@@ -15,6 +15,7 @@ from workbench.executors.cpu import atomics, exchanges, sanitize
 from workbench.executors.cpu.dialect import SHUFFLES, assign, file_of, loads, name, stores
 from workbench.executors.cpu.emit import Text
 from workbench.executors.cpu.machine import BLOCK_WAIT, FINISHED, LOOK, ForBlock, Machine
+from workbench.executors.cpu.memory import layout_of
 from workbench.executors.cpu.states import Wait
 
 WATCH = ("state__", "shadow__")
@@ -58,7 +59,7 @@ class Watched(Machine):
             if isinstance(n.value.func, ast.Name) and n.value.func.id in allocations
         }
         self.namespace |= {f"{n}__": getattr(sanitize, n) for n in dir(sanitize) if n.startswith("watch")}
-        self.namespace |= {"begin__": sanitize.begin, "cas__": atomics.cas, "int64__": np.int64}
+        self.namespace |= {"begin__": sanitize.begin, "cas__": atomics.cas, "int64__": np.int64, "layout__": layout_of}
         self.namespace |= {f"lane_of__{o}": getattr(exchanges, f"lane_of_{o}") for o in SHUFFLES}
 
     def label(self, identifier: str) -> str:
@@ -85,7 +86,7 @@ class Watched(Machine):
         number = "blockIdx__x + gridDim__x * (blockIdx__y + gridDim__y * blockIdx__z)"
         text.add(1, f"begin__(state__, {number}, {math.prod(self.block)})")
         for k, identifier in enumerate(self.shared):
-            text.add(1, f"watch_shared__({identifier}__array, {k}, state__)")
+            text.add(1, f"watch_shared__(layout__({identifier}__array), {k}, state__)")
 
     def _warp_released(self, text: Text, indent: int) -> None:
         text.add(indent, "watch_warp__(state__, waits__, group__, masks__, warp__, last__)")
@@ -125,16 +126,16 @@ class _ForWatched(ForBlock):
             return inner - sum(not isinstance(part, ast.Slice) for part in _parts(node.slice))
         return None
 
-    def _call(self, function: str, array: ast.expr, arguments: list[ast.expr], site: ast.expr, mode: int) -> ast.Call:
-        mode = mode if self.watched.is_followed(array) else sanitize.LOCAL
-        array = self.visit(copy.deepcopy(array))
-        return _call(function, array, *arguments, name("thread__"), site, ast.Constant(mode), *map(name, WATCH))
+    def _layout(self, array: ast.expr) -> ast.expr:
+        return _call("layout__", self.visit(copy.deepcopy(array)))
 
     def _checked(self, array: ast.expr, index: ast.expr, node: ast.expr, mode: int) -> ast.expr:
         """The call that checks an access and gives its index back."""
         whole = ast.Tuple([_call("int64__", self.visit(copy.deepcopy(part))) for part in _parts(index)], ast.Load())
-        constant = self.constant if mode == sanitize.WRITE else ""
-        return self._call("watch__", array, [whole], self._site(node, _text(array), mode, constant), mode)
+        site = self._site(node, _text(array), mode, self.constant if mode == sanitize.WRITE else "")
+        mode = mode if self.watched.is_followed(array) else sanitize.LOCAL
+        about = [name("thread__"), site, ast.Constant(mode), *map(name, WATCH)]
+        return _call("watch__", self._layout(array), whole, *about)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
         axes, parts = self._dimensions(node.value), _parts(node.slice)
@@ -153,8 +154,8 @@ class _ForWatched(ForBlock):
         if isinstance(part, ast.Slice):
             return self.visit(copy.deepcopy(part))
         index = _call("int64__", self.visit(copy.deepcopy(part)))
-        array = self.visit(copy.deepcopy(array))
-        return _call("watch_axis__", array, ast.Constant(axis), index, name("thread__"), site, name("state__"))
+        about = [name("thread__"), site, name("state__")]
+        return _call("watch_axis__", self._layout(array), ast.Constant(axis), index, *about)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
         if not isinstance(node.target, ast.Subscript) or self._dimensions(node.target) != 0:
@@ -189,10 +190,15 @@ class _ForWatched(ForBlock):
             site = self._site(node, "", sanitize.READ)
             before = [ast.Expr(_call("watch_lane__", name("state__"), name("group__"), name("thread__"), source, site))]
         for target in node.targets:
-            if isinstance(target, ast.Subscript) and self._dimensions(target):
+            if (
+                isinstance(target, ast.Subscript)
+                and self._dimensions(target)
+                and self.watched.is_followed(target.value)
+            ):
                 site = self._site(target, _text(target.value), sanitize.WRITE, self._constant(value))
-                part = ast.Subscript(target.value, target.slice, ast.Load())
-                before.append(ast.Expr(self._call("watch_all__", part, [], site, sanitize.WRITE)))
+                part = self.visit(ast.Subscript(target.value, copy.deepcopy(target.slice), ast.Load()))
+                about = [name("thread__"), site, ast.Constant(sanitize.WRITE), *map(name, WATCH)]
+                before.append(ast.Expr(_call("watch_all__", part, *about)))
         self.constant = "" if isinstance(value, ast.Tuple) else self._constant(value)
         made = super().visit_Assign(node)
         self.constant = ""

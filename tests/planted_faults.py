@@ -730,15 +730,6 @@ def lane_that_has_returned(x, out):
     out[t] = cuda.shfl_sync(0xFFFFFFFE, x[t], 0)  # wrong
 
 
-@fault("inactive lane", block=48)
-def lane_that_is_not_there(x, out):
-    t = cuda.threadIdx.x
-    value = x[t]
-    for offset in (16, 8, 4, 2, 1):
-        value += cuda.shfl_xor_sync(0xFFFFFFFF, value, offset)  # wrong
-    out[t] = value
-
-
 @fault("wrong mask")
 def full_mask_under_if(x, out):
     t = cuda.threadIdx.x

@@ -228,8 +228,11 @@ def watch_shared(layout, k, state):
 
 @_compiled
 def watch_lane(state, group, thread, source, site):
-    """Note a shuffle that reads a lane which does not take part. Updates: state."""
-    if source >= group.size or group[source] != group[thread]:
+    """Note a shuffle that reads from a thread which does not take part. Updates: state.
+
+    Lanes past the end of the block are none: kernels that read from them commonly drop what they get.
+    """
+    if source < group.size and group[source] != group[thread]:
         note(state, LANE, site, thread, source % WARP, 0, 0, -1)
 
 

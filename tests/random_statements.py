@@ -199,7 +199,7 @@ class Statements(Expressions):
         variable = self.r.choice(free)
         known = self.names.get(variable)
         forms = [("g", "go.size", "total"), ("tid", str(SIZE), self.r.choice([str(self.threads), "5", "(m + 2)"]))]
-        if self.is_line:
+        if self.is_line and self.grid[1] == 1:
             forms[0] = (self.r.choice(["g", "cuda.grid(1)"]), "go.size", self.r.choice(["total", "cuda.gridsize(1)"]))
         if self.phase.get("s") == OWN:
             forms.append(

@@ -108,7 +108,8 @@ def elements(flags, bytes_, shorts, values, out):
     if i < flags.size:
         if flags[i] and not flags[-1]:
             bytes_[i] = bytes_[i] + shorts[i]
-        flags[i] = values[i].real > 1
+        if i < flags.size - 1:  # the last one is read by all
+            flags[i] = values[i].real > 1
         values[i] = values[i] * 1j + flags[i]
         shorts[i] = -shorts[i]
         out[i] = np.int64(bytes_[i]) * 2 + shorts[i] + abs(values[i])

@@ -52,7 +52,7 @@ LAUNCHES = {2: "[0.0, 2.0, 4.0, 6.0]", 4: "[0.0, 5.0, 10.0, 15.0]", 6: "[5.0, 6.
 
 ERRORS = {
     8: ("CompileError", "line 5, `y[i] = x[i].nothing`"),
-    10: ("KernelFault", "line 3, `x[cuda.grid(1)]`"),
+    10: ("KernelFault", "line 3, `y[cuda.grid(1)] = x[cuda.grid(1)]`"),
 }
 
 

@@ -1,160 +1,29 @@
 """The sanitizer: faults named on their line, and nothing found in kernels that are right."""
 
-import inspect
-
+import faultless_kernels
 import numpy as np
+import planted_faults
 import pytest
 import torch
-from numba import cuda, float32
+from numba import cuda
+from planted_faults import FAULTS, N
+from random_kernels import random_case
+from test_random_kernels import kernel_of
 from waiting_kernels import CASES
 
 import workbench as wb
 
-N = 64
 
-
-@cuda.jit
-def no_barrier(x, out):
-    shared = cuda.shared.array(N, float32)
-    t = cuda.threadIdx.x
-    shared[t] = 0
-    cuda.syncthreads()
-    shared[t] = x[t]
-    out[t] = shared[N - 1 - t]  # wrong
-
-
-@cuda.jit
-def no_second_barrier(x, out):
-    shared = cuda.shared.array(N, float32)
-    t = cuda.threadIdx.x
-    for k in range(3):
-        shared[t] = x[t] + k  # wrong
-        cuda.syncthreads()
-        out[t] = shared[N - 1 - t]
-
-
-@cuda.jit
-def everyone_adds(x, out):
-    out[0] += x[cuda.threadIdx.x]  # wrong
-
-
-@cuda.jit
-def blocks_share(x, out):
-    out[cuda.threadIdx.x] = x[cuda.threadIdx.x]  # wrong
-
-
-@cuda.jit
-def barrier_under_if(x, out):
-    t = cuda.threadIdx.x
-    if t < 16:
-        cuda.syncthreads()  # wrong
-    out[t] = x[t]
-
-
-@cuda.jit
-def two_barriers(x, out):
-    t = cuda.threadIdx.x
-    if t < 16:
-        cuda.syncthreads()  # wrong
-    else:
-        cuda.syncthreads()
-    out[t] = x[t]
-
-
-@cuda.jit
-def one_past_the_end(x, out):
-    t = cuda.threadIdx.x
-    out[t] = x[t + 1]  # wrong
-
-
-@cuda.jit
-def writes_past_the_end(x, out):
-    t = cuda.threadIdx.x
-    out[2 * t] = x[t]  # wrong
-
-
-@cuda.jit
-def never_written(x, out):
-    shared = cuda.shared.array(N, float32)
-    t = cuda.threadIdx.x
-    if t < N // 2:
-        shared[t] = x[t]
-    cuda.syncthreads()
-    out[t] = shared[t]  # wrong
-
-
-@cuda.jit
-def inactive_lane(x, out):
-    t = cuda.threadIdx.x
-    if t % 32 < 16:
-        out[t] = cuda.shfl_down_sync(0xFFFF, x[t], 8)  # wrong
-
-
-@cuda.jit(device=True)
-def store(array, t, value):
-    array[t // 2] = value  # wrong
-
-
-@cuda.jit
-def in_a_device_function(x, out):
-    t = cuda.threadIdx.x
-    store(out, t, x[t])
-
-
-@cuda.jit
-def through_a_view(x, out):
-    row = out[1:]
-    row[cuda.threadIdx.x // 2] = x[cuda.threadIdx.x]  # wrong
-
-
-@cuda.jit
-def atomic_and_not(x, out):
-    t = cuda.threadIdx.x
-    cuda.atomic.add(out, 0, x[t])
-    if t == 5:
-        out[0] = 0  # wrong
-
-
-FAULTS = {
-    no_barrier: "race",
-    no_second_barrier: "race",
-    everyone_adds: "race",
-    blocks_share: "write-write race",
-    barrier_under_if: "skipped barrier",
-    two_barriers: "divergent barrier",
-    one_past_the_end: "out of bounds",
-    writes_past_the_end: "out of bounds",
-    never_written: "not written",
-    inactive_lane: "inactive lane",
-    in_a_device_function: "write-write race",
-    through_a_view: "write-write race",
-    atomic_and_not: "race",
-}
-
-
-def wrong_line(kernel):
-    """The line marked as wrong, in the kernel or in the device function that it calls."""
-    for function in (kernel.py_func, store.py_func):
-        lines, first = inspect.getsourcelines(function)
-        for k, line in enumerate(lines):
-            if "# wrong" in line:
-                return first + k
-    raise LookupError(kernel)
-
-
-def run(kernel):
-    blocks = 2 if kernel is blocks_share else 1
-    wb.launch(kernel[blocks, N], torch.arange(float(N)), torch.zeros(N))
-
-
-@pytest.mark.parametrize("kernel", FAULTS, ids=lambda kernel: kernel.py_func.__name__)
-def test_named_on_its_line(kernel):
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_named_on_its_line(fault):
     with wb.sanitize() as findings:
-        run(kernel)
+        fault.launch(wb.launch)
     assert findings
-    assert all(FAULTS[kernel] in finding.kind for finding in findings)
-    assert wrong_line(kernel) in {line for f in findings for line in (f.line, f.other_line)}
-    assert all(kernel.py_func.__name__ in str(finding) for finding in findings)
+    assert findings[0].kind == fault.kind
+    for finding in findings:
+        assert fault.line in (finding.line, finding.other_line), str(finding)
+        assert finding.file == planted_faults.__file__
+        assert "# wrong" in finding.code or finding.other_line == fault.line
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -163,6 +32,43 @@ def test_nothing_is_found_where_nothing_is_wrong(case):
     output = output.copy()
     wb.launch(kernel[grid, block], *inputs, output, sanitize=True)
     np.testing.assert_allclose(output, expected, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("case", faultless_kernels.CASES.values(), ids=faultless_kernels.CASES)
+def test_nothing_is_found_where_threads_have_an_order_of_their_own(case):
+    plain = faultless_kernels.launch(case, wb.launch)
+    with wb.sanitize() as findings:
+        sanitized = faultless_kernels.launch(case, wb.launch)
+    assert [str(finding) for finding in findings] == []
+    for found, expected in zip(sanitized, plain, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_found_in_random_kernels(seed):
+    case = random_case(seed)
+    arguments = [v.copy() if isinstance(v, np.ndarray) else v for v in case.arguments.values()]
+    configured = kernel_of(case.source)[case.grid, case.block, 0, case.shared_bytes]
+    with wb.sanitize() as findings:
+        wb.launch(configured, *arguments)
+    assert [str(finding) for finding in findings] == [], case.source
+
+
+@cuda.jit
+def scaled(x, out, factor=3.0):
+    i = cuda.grid(1)
+    out[i] = x[i] * FACTOR * factor
+
+
+FACTOR = 2
+
+
+def test_the_names_of_a_module_are_looked_up_again(monkeypatch):
+    x, out = torch.ones(4), torch.zeros(4)
+    for factor in (2, 5):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        wb.launch(scaled[1, 4], x, out, sanitize=True)
+        assert out.tolist() == [3 * factor] * 4
 
 
 def test_the_losses_are_clean():
@@ -175,21 +81,27 @@ def test_the_losses_are_clean():
 
 def test_a_sanitized_launch_raises_what_it_found():
     with pytest.raises(wb.KernelFault, match="one_past_the_end, line") as raised:
-        wb.launch(one_past_the_end[1, N], torch.zeros(N), torch.zeros(N), sanitize=True)
+        FAULTS["one_past_the_end"].launch(lambda *call: wb.launch(*call, sanitize=True))
     (finding,) = raised.value.findings
     assert (finding.array, finding.thread, finding.block) == ("x", (N - 1, 0, 0), (0, 0, 0))
-    assert "index 64 is outside axis 0 of 'x', which has size 64" in str(finding)
+    assert "thread 63 of block 0 uses index 64, outside 'x', which has size 64. Guard" in str(finding)
 
 
 def test_the_environment_switches_it_on(monkeypatch):
     monkeypatch.setenv("WORKBENCH_SANITIZE", "1")
     with pytest.raises(wb.KernelFault, match="everyone_adds"):
-        run(everyone_adds)
+        FAULTS["everyone_adds"].launch(wb.launch)
 
 
 def test_what_is_found_as_data():
     with wb.sanitize() as findings:
-        run(through_a_view)
-    (finding,) = findings
-    assert (finding.kind, finding.array, finding.element) == ("write-write race", "row", (1,))
-    assert (finding.thread, finding.other_thread) == ((1, 0, 0), (0, 0, 0))
+        FAULTS["blocks_share"].launch(wb.launch)
+        FAULTS["through_a_view"].launch(wb.launch)
+        FAULTS["halo_not_written"].launch(wb.launch)
+    between_blocks, through_a_view, halo = findings
+    assert (between_blocks.block, between_blocks.other_block) == ((1, 0, 0), (0, 0, 0))
+    assert between_blocks.line == between_blocks.other_line == FAULTS["blocks_share"].line
+    assert (through_a_view.kind, through_a_view.array) == ("write-write race", "out")
+    assert (through_a_view.element, through_a_view.thread, through_a_view.other_thread) == ((1,), (1, 0, 0), (0, 0, 0))
+    assert "element 1 of 'out', through `row`, which thread 0 wrote on the same line" in str(through_a_view)
+    assert (halo.element, halo.thread, halo.other_thread) == ((0, 8), (7, 0, 0), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import itertools
 import linecache
 from collections.abc import Callable
@@ -20,9 +21,9 @@ from numba.core import types
 
 from workbench import numba_cuda
 from workbench.errors import CompileError
-from workbench.executors.cpu import cache, exchanges, refusals
+from workbench.executors.cpu import cache, exchanges, refusals, sanitize
 from workbench.executors.cpu.contention import has_contended, is_shared_work, use_contended
-from workbench.executors.cpu.dialect import INDEX_NAMES
+from workbench.executors.cpu.dialect import INDEX_NAMES, assign
 from workbench.executors.cpu.emit import Text, emit_run, emit_thread, over_threads
 from workbench.executors.cpu.fission import Plan, Strided
 from workbench.executors.cpu.float32 import use_wide_vectors, wants_wide_vectors
@@ -55,24 +56,23 @@ class Compiled:
 
     ``source`` is the emitted Python of a block, or of a thread where the threads need not wait. ``may_share`` is
     whether it pays that several workers share the blocks, and ``is_for_several`` whether it is right if they do.
-    ``taken`` has, for each module that it takes names from, the module's names and the values that it found.
+    ``is_current`` says whether the names that the kernel takes from outside still have the values that they had.
     """
 
     run: Callable
     source: str
     may_share: bool
     is_for_several: bool
-    taken: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
+    is_current: Callable[[], bool]
 
-    @property
-    def is_current(self) -> bool:
-        """Whether the names that the kernel takes from outside still have the values that they had."""
-        for module, found in self.taken:
-            for name, value in found.items():
-                now = module.get(name, value)
-                if now is not value and not (type(now) is type(value) and type(now) in (int, float) and now == value):
-                    return False
-        return True
+
+@dataclass(frozen=True)
+class CompiledWatched:
+    """A kernel compiled for the sanitizer: its ``block`` function, the Watched that emitted it, and as in Compiled."""
+
+    watched: Watched
+    run_block: Callable
+    is_current: Callable[[], bool]
 
 
 def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, several: bool = False) -> Compiled:
@@ -81,16 +81,15 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
     Raises CompileError, which names the kernel's own line, for a kernel that the executor does not cover or that does
     not compile.
     """
-    thread = read(kernel, block)
-    given = thread.parameters[: len(argument_types)]
+    thread, given = _read(kernel, block, argument_types)
     may_share = is_shared_work(thread)
     is_for_several = several or not has_contended(thread)
     folder = cache.entry(thread, block, argument_types, several)
     signature = (types.int64,) * 5 + (BYTES,) + argument_types
-    taken = tuple(taken for one in thread.reachable for taken in one.taken)
+    is_current = functools.partial(_is_current, thread.reachable)
     stored = cache.load(folder, OPTIONS, signature)
     if stored is not None:
-        return Compiled(*stored, may_share, is_for_several, taken)
+        return Compiled(*stored, may_share, is_for_several, is_current)
     if several:
         use_contended(thread)
     if thread.synchronises or _has_loops(thread):
@@ -101,17 +100,36 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
     source = "".join(linecache.getlines(function.py_func.__code__.co_filename))
     run = _run(text, source, {**namespace, "assume__": assume}, thread.fastmath, folder)
     _compile(run, thread, signature)
-    return Compiled(run, source, may_share, is_for_several, taken)
+    return Compiled(run, source, may_share, is_for_several, is_current)
+
+
+def _read(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Thread, list[str]]:
+    """The kernel with the defaults of parameters that are not given, and the names of those that are."""
+    thread = read(kernel, block)
+    given = thread.parameters[: len(argument_types)]
+    missing = len(thread.parameters) - len(given)
+    defaults = zip(thread.parameters[len(given) :], thread.defaults[len(thread.defaults) - missing :], strict=True)
+    thread.body = [*(assign(parameter, default, default.lineno) for parameter, default in defaults), *thread.body]
+    return thread, given
+
+
+def _is_current(threads: list[Thread]) -> bool:
+    for module, found in (taken for thread in threads for taken in thread.taken):
+        for name, value in found.items():
+            now = module.get(name, value)
+            if now is not value and not (type(now) is type(value) and type(now) in (int, float) and now == value):
+                return False
+    return True
 
 
 Run = tuple[Text, dict[str, Any]]
 """The text that runs blocks, and the function of a block or a thread that it needs."""
 
 
-def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Watched, Callable]:
-    """A kernel compiled for the sanitizer, and its ``block`` function. Raises what compile_kernel raises."""
-    thread = read(kernel, block)
-    given = thread.parameters[: len(argument_types)]
+def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> CompiledWatched:
+    """Compile a kernel for the sanitizer. Raises what compile_kernel raises."""
+    thread, given = _read(kernel, block, argument_types)
+    is_current = functools.partial(_is_current, thread.reachable)
     try:
         body = normalise(thread, as_written=True)
         watched = Watched(thread, body, block, dict(zip(given, argument_types, strict=True)))
@@ -121,9 +139,9 @@ def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> tu
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
     function = _jit(text, "block", {**watched.namespace, **devices}, thread.fastmath, thread.file)
-    handed = (types.Array(types.int64, 2, "C"),) * 3 + (types.Array(types.int64, 1, "C"),)
+    handed = (numba.from_dtype(sanitize.STATE), types.Array(types.int64, 2, "C"))
     _compile(function, thread, (types.int64,) * 6 + (BYTES, *handed) + argument_types)
-    return watched, function
+    return CompiledWatched(watched, function, is_current)
 
 
 def _kinds(machine: Machine, devices: dict[str, Any], argument_types: tuple) -> dict[str, types.Type]:

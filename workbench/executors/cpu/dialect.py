@@ -46,9 +46,9 @@ class Barrier(ast.stmt):
 
     _fields = ("mask",)
 
-    def __init__(self, scope: str = "", line: int = 0, mask: ast.expr | None = None) -> None:
+    def __init__(self, scope: str = "", line: int = 0, mask: ast.expr | None = None, file: str = "") -> None:
         super().__init__()
-        self.scope, self.lineno, self.mask = scope, line, mask
+        self.scope, self.lineno, self.mask, self.file = scope, line, mask, file
 
 
 class Exchange(ast.stmt):
@@ -68,9 +68,10 @@ class Exchange(ast.stmt):
         lane: ast.expr | None = None,
         mask: ast.expr | None = None,
         line: int = 0,
+        file: str = "",
     ) -> None:
         super().__init__()
-        self.operation, self.target, self.lineno = operation, target, line
+        self.operation, self.target, self.lineno, self.file = operation, target, line, file
         self.value, self.lane, self.mask = value, lane, mask
 
     @property
@@ -96,6 +97,11 @@ class Leave(ast.stmt):
     def __init__(self, label: str = "", line: int = 0) -> None:
         super().__init__()
         self.label, self.lineno = label, line
+
+
+def file_of(node: ast.AST) -> str:
+    """The file of the device function that a statement or expression was written out from; empty for the kernel's."""
+    return getattr(node, "file", "")
 
 
 def synchronises(node: ast.AST) -> bool:

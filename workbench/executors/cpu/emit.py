@@ -44,7 +44,7 @@ class Text:
 def emit_thread(thread: Thread, given: list[str] | None = None) -> Text:
     """The function of one thread: its indices first, then the kernel's own parameters.
 
-    ``given`` are the parameters that a kernel was launched with; the others take their defaults.
+    ``given`` are the parameters that a kernel was launched with.
     """
     text = Text()
     defaults = dict(zip(reversed(thread.parameters), reversed(thread.defaults), strict=False))
@@ -53,9 +53,6 @@ def emit_thread(thread: Thread, given: list[str] | None = None) -> Text:
     else:
         listed = given
     text.add(0, f"def {thread.name}({', '.join([*thread.indices, *listed])}):")
-    if given is not None:
-        for parameter in thread.parameters[len(given) :]:
-            text.add(1, f"{parameter} = {ast.unparse(defaults[parameter])}")
     add_statements(text, 1, thread.body or [ast.Pass()])
     return text
 

@@ -81,11 +81,12 @@ class Here:
     def fault(self, kind: str, frame: FrameType, what: str, **known: Any) -> KernelFault:
         """A fault of this thread, where ``frame`` is, in the words ``what``; ``known`` are fields of the Finding."""
         line = frame.f_lineno
-        code = linecache.getline(frame.f_code.co_filename, line).strip()
+        file = frame.f_code.co_filename
+        code = linecache.getline(file, line).strip()
         fields = dict.fromkeys(("element", "other_block", "other_thread", "other_line"))
         fields |= {"array": "", "thread": self.place, **known}
         said = f"{self.kernel}, line {line}, `{code}`: {kind}: {what}"
-        return KernelFault([Finding(kind, self.kernel, line, code, block=self.index, said=said, **fields)])
+        return KernelFault([Finding(kind, self.kernel, file, line, code, block=self.index, said=said, **fields)])
 
     def who(self, thread: int | None = None) -> str:
         """A thread in words; without one, that whose turn it is."""

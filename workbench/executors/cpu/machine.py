@@ -203,7 +203,8 @@ class Machine:
                 used |= loads(self.kept.arrays[variable])
         for variable, value in self.kept.arrays.items():
             if variable in used:
-                text.add(indent, f"{variable} = {ast.unparse(rewrite.visit(copy.deepcopy(value)))}")
+                # without the sanitizer's checks: they were made where the kernel has it
+                text.add(indent, f"{variable} = {ast.unparse(ForBlock(self).visit(copy.deepcopy(value)))}")
 
 
 def _numbered(graph: list[State]) -> list[State]:
@@ -242,7 +243,7 @@ def _numbered(graph: list[State]) -> list[State]:
         elif isinstance(after, Branch):
             state.after = Branch(after.test, new[after.then], new[after.otherwise])
         elif isinstance(after, Wait):
-            state.after = Wait(after.scope, new[after.to], after.line, after.mask)
+            state.after = Wait(after.scope, new[after.to], after.at, after.mask)
     return [graph[old] for old in order]
 
 

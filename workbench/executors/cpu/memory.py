@@ -86,3 +86,20 @@ def unsigned(typing_context, index):
         return context.cast(builder, arguments[0], signature.args[0], kind)
 
     return kind(index), generate
+
+
+@intrinsic
+def layout_of(typing_context, array):
+    """Where an array lies, as whole numbers: its address, the size of an element, its shape, its strides in bytes.
+
+    What takes this instead of the array is compiled once for all element types.
+    """
+    result = types.UniTuple(types.int64, 2 + 2 * array.ndim)
+
+    def generate(context, builder, signature, arguments):
+        made = context.make_array(array)(context, builder, arguments[0])
+        address = builder.ptrtoint(made.data, context.get_value_type(types.int64))
+        axes = [builder.extract_value(part, k) for part in (made.shape, made.strides) for k in range(array.ndim)]
+        return context.make_tuple(builder, result, [address, made.itemsize, *axes])
+
+    return result(array), generate

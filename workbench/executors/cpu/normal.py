@@ -19,6 +19,7 @@ from workbench.executors.cpu.dialect import (
     Leave,
     Scope,
     assign,
+    file_of,
     loads,
     name,
     stores,
@@ -267,7 +268,7 @@ class _Normaliser:
         if node.keywords or len(node.args) > (BARRIERS[operation] == "warp"):
             raise _wrong_arguments(operation, node)
         mask = node.args[0] if node.args and BARRIERS[operation] == "warp" else None
-        return Barrier(BARRIERS[operation], node.lineno, mask)
+        return Barrier(BARRIERS[operation], node.lineno, mask, file_of(node))
 
     def _exchange(self, operation: str, node: ast.Call, out: list[ast.stmt]) -> ast.expr:
         target = self.fresh(operation.removesuffix("_sync"))
@@ -278,7 +279,8 @@ class _Normaliser:
         value = values[0] if wanted else ast.Constant(True)
         lane = values[1] if wanted == 2 else None
         whole = EXCHANGES[operation] == "block" or operation == "activemask"
-        out.append(Exchange(operation, target, value, lane, None if whole else node.args[0], node.lineno))
+        mask = None if whole else node.args[0]
+        out.append(Exchange(operation, target, value, lane, mask, node.lineno, file_of(node)))
         return name(target)
 
     # -- device functions
@@ -286,6 +288,8 @@ class _Normaliser:
     def _inline(self, device: Thread, call: ast.Call, out: list[ast.stmt]) -> ast.expr:
         """Write a device function out where it is called; the expression that its result is in."""
         body = copy.deepcopy(device.body)
+        for node in (n for s in body for n in ast.walk(s)):
+            node.file = device.file
         bound = set().union(*(stores(s) for s in body)) if body else set()
         given = self._arguments(device, call)
         prefix = self.fresh(device.name)

@@ -60,7 +60,7 @@ def _variant(kernel: Any, block: Dimensions, values: tuple, several: bool) -> Co
     key = (several, block, *map(_kind, values))
     variants = _compiled.setdefault(kernel, {})
     compiled = variants.get(key)
-    if compiled is None or not compiled.is_current:
+    if compiled is None or not compiled.is_current():
         compiled = variants[key] = compile_kernel(kernel, block, tuple(map(numba.typeof, values)), several)
     return compiled
 

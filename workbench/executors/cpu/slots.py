@@ -46,7 +46,6 @@ def kept(
         for node in piece:
             early |= exposed(node, seen)
             bound |= stores(node)
-    outliving = sorted(bound & early)
     definitions: dict[str, list[ast.AST]] = {}
     for piece in pieces:
         for node in piece:
@@ -54,8 +53,16 @@ def kept(
                 if isinstance(inner, (ast.Assign, ast.AugAssign, ast.For)):
                     for variable in stores(inner if not isinstance(inner, ast.For) else inner.target):
                         definitions.setdefault(variable, []).append(inner)
+    outliving = bound & early
+    todo = sorted(outliving)
+    while todo:  # what a part of an array is made of, too
+        for definition in definitions[todo.pop()]:
+            if isinstance(definition, ast.Assign) and _is_array(variable_types, definition.targets[0]):
+                more = loads(definition.value) & bound - outliving
+                outliving |= more
+                todo += more
     found = Kept()
-    for variable in outliving:
+    for variable in sorted(outliving):
         kind = variable_types.get(variable)
         if kind is None:
             continue  # never given a value that anything depends on
@@ -80,6 +87,10 @@ def kept(
                     "the CPU executor cannot keep such a view while threads wait: index the array itself"
                 )
     return found
+
+
+def _is_array(variable_types: dict[str, types.Type], target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and isinstance(variable_types.get(target.id), types.Array)
 
 
 def _keep_array(variable: str, definitions: list[ast.AST], allocations: dict[str, Allocation], found: Kept) -> None:

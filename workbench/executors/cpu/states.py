@@ -15,6 +15,9 @@ from workbench.source import SourceError
 CONSTANT = (ast.Tuple, ast.Constant, ast.UnaryOp, ast.USub, ast.Load)
 """What a tuple of constants is made of."""
 
+FULL_MASK = 0xFFFFFFFF
+"""The mask of ``cuda.syncwarp()``: all lanes of the warp."""
+
 
 @dataclass(frozen=True)
 class Go:
@@ -34,11 +37,14 @@ class Branch:
 
 @dataclass(frozen=True)
 class Wait:
-    """Wait for the lanes of the warp that ``mask`` names, or for the block; then go on with a state."""
+    """Wait for the lanes of the warp that ``mask`` names, or for the block; then go on with a state.
+
+    ``at`` is the statement that waits. A mask of -1 names whoever comes.
+    """
 
     scope: str
     to: int
-    line: int
+    at: ast.stmt
     mask: ast.expr | None
 
 
@@ -121,9 +127,13 @@ class _Graph:
         self.now = self.fresh()
 
     def _Barrier(self, statement: Barrier) -> None:
+        self.wait(statement, ast.Constant(FULL_MASK))
+
+    def wait(self, statement: Barrier | Exchange, default: ast.expr) -> None:
+        """Wait at a statement, in a warp for the lanes of its mask or of the default."""
         after = self.fresh()
-        mask = statement.mask if statement.mask is not None or statement.scope == "block" else ast.Constant(-1)
-        self.end(Wait(statement.scope, after, statement.lineno, mask))
+        mask = None if statement.scope == "block" else statement.mask or default
+        self.end(Wait(statement.scope, after, statement, mask))
         self.now = after
 
     def _Exchange(self, statement: Exchange) -> None:
@@ -135,10 +145,10 @@ class _Graph:
         if statement.lane is not None:
             self.add(assign(lane, statement.lane, statement.lineno))
             arguments.append(name(lane))
-        self._Barrier(Barrier(statement.scope, statement.lineno, statement.mask))
+        self.wait(statement, ast.Constant(-1))
         look = ast.Call(name(f"look__{statement.operation}"), arguments, [])
         self.add(assign(statement.target, look, statement.lineno))
-        self._Barrier(Barrier(statement.scope, statement.lineno, statement.mask))
+        self.wait(statement, ast.Constant(-1))
 
     def _Scope(self, statement: Scope) -> None:
         after = self.fresh()

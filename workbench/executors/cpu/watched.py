@@ -4,140 +4,234 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numba.core import types
 
 from workbench.executors.cpu import atomics, exchanges, sanitize
-from workbench.executors.cpu.dialect import SHUFFLES, WARP
+from workbench.executors.cpu.dialect import SHUFFLES, assign, file_of, loads, name, stores
 from workbench.executors.cpu.emit import Text
 from workbench.executors.cpu.machine import BLOCK_WAIT, FINISHED, LOOK, ForBlock, Machine
+from workbench.executors.cpu.memory import layout_of
 from workbench.executors.cpu.states import Wait
 
-WATCH = ("found__", "buffers__", "shadow__", "clock__")
+WATCH = ("state__", "shadow__")
 """What the block function is handed for the sanitizer."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A place in the kernel that is watched: its line, its code, and the array that it is about."""
+    """A place in the kernel that is watched.
+
+    ``array`` is what it is about, as the kernel writes it, and ``mode`` what it does to it. ``constant`` is the value
+    that it stores, in words, if that is the same for all threads. ``file`` is that of its line; empty for the kernel's.
+    """
 
     line: int
-    code: str
-    array: str
+    file: str
+    array: str = ""
+    mode: int = sanitize.READ
+    constant: str = ""
 
 
 class Watched(Machine):
-    """A Machine whose accesses are checked; ``sites`` are numbered from one, barriers by minus the state after them."""
+    """A Machine whose accesses are checked. Sites below the number of states are waits, by the state after them."""
 
     extra = WATCH
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
-        self.sites: dict[int, Site] = {}
-        self.shared = [n for n, a in self.thread.allocations.items() if a.space == "shared" and a.shape != (0,)]
-        self.atomics = {
-            n for n, v in self.namespace.items() if atomics.is_atomic(v) and v is not atomics.compare_and_swap
+        allocations = self.thread.allocations
+        self.sites = {s.after.to: Site(s.after.at.lineno, s.after.at.file) for s in self.states if _waits(s.after)}
+        plain = {n: a for n, a in allocations.items() if not isinstance(a.element, types.Record)}
+        self.shared = [n for n, a in plain.items() if a.space == "shared" and a.shape != (0,)]
+        self.dynamic = [n for n, a in allocations.items() if a.shape == (0,)]
+        self.atomics = {n for n, v in self.namespace.items() if atomics.is_atomic(v)}
+        self.bound = set().union(*(stores(s) for state in self.states for s in state.statements))
+        self.labels = {
+            n.value.func.id: n.targets[0].id
+            for state in self.states
+            for n in state.statements
+            if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call) and isinstance(n.targets[0], ast.Name)
+            if isinstance(n.value.func, ast.Name) and n.value.func.id in allocations
         }
-        self.namespace |= {
-            "watch__": sanitize.watch,
-            "watch_shared__": sanitize.watch_shared,
-            "watch_lane__": sanitize.watch_lane,
-            "watch_barrier__": sanitize.watch_barrier,
-            "int64__": np.int64,
-        }
+        self.namespace |= {f"{n}__": getattr(sanitize, n) for n in dir(sanitize) if n.startswith("watch")}
+        self.namespace |= {"begin__": sanitize.begin, "cas__": atomics.cas, "int64__": np.int64, "layout__": layout_of}
         self.namespace |= {f"lane_of__{o}": getattr(exchanges, f"lane_of_{o}") for o in SHUFFLES}
-        for state in self.states:
-            if isinstance(state.after, Wait):
-                self.sites[-state.after.to] = Site(state.after.line, "", "")
+
+    def label(self, identifier: str) -> str:
+        """The kernel's name for an array that it allocates."""
+        return as_written(self.labels.get(identifier, "shared memory"))
+
+    def is_followed(self, array: ast.expr) -> bool:
+        """Whether accesses to an array's elements are compared: not if it is local, nor if it is of records."""
+        if isinstance(array, ast.Name) and array.id in self.kept.local:
+            return False
+        kinds = [self.kinds.get(variable) for variable in loads(array)]
+        return not any(isinstance(k, types.Array) and isinstance(k.dtype, types.Record) for k in kinds)
+
+    def is_constant(self, value: ast.expr) -> bool:
+        """Whether an expression is of constants and of the kernel's scalar arguments only."""
+        scalars = {p for p in self.parameters if isinstance(self.kinds.get(p), types.Number)} - self.bound
+        outside = {n for n, v in self.thread.outside.items() if not isinstance(v, np.ndarray)} - self.atomics
+        return loads(value) <= scalars | outside
 
     def _for_block(self) -> ast.NodeTransformer:
         return _ForWatched(self)
 
     def _begin(self, text: Text) -> None:
-        text.add(1, "clock__[:] = 0")
-        text.add(1, f"clock__[{sanitize.FENCED}] = {int(any(thread.fences for thread in self.thread.reachable))}")
         number = "blockIdx__x + gridDim__x * (blockIdx__y + gridDim__y * blockIdx__z)"
-        text.add(1, f"clock__[{sanitize.BLOCK}] = {number}")
+        text.add(1, f"begin__(state__, {number}, {math.prod(self.block)})")
         for k, identifier in enumerate(self.shared):
-            text.add(1, f"watch_shared__({identifier}__array, {k}, buffers__, shadow__)")
-        if any(a.shape == (0,) for a in self.thread.allocations.values()):
-            text.add(1, f"watch_shared__(dynamic__, {len(self.shared)}, buffers__, shadow__)")
+            text.add(1, f"watch_shared__(layout__({identifier}__array), {k}, state__)")
 
     def _warp_released(self, text: Text, indent: int) -> None:
-        text.add(indent, f"clock__[{sanitize.TIMES} + warp__ // {WARP}] += 1")
+        text.add(indent, "watch_warp__(state__, waits__, group__, masks__, warp__, last__)")
 
     def _block_waits(self, text: Text, indent: int) -> None:
-        text.add(indent, f"watch_barrier__(found__, clock__, waits__, at__all, {BLOCK_WAIT}, {FINISHED})")
+        text.add(indent, f"watch_barrier__(state__, waits__, at__all, {BLOCK_WAIT}, {FINISHED})")
 
 
 class _ForWatched(ForBlock):
     def __init__(self, machine: Watched) -> None:
         super().__init__(machine)
         self.watched = machine
+        self.statement: ast.AST = ast.Pass(lineno=0)
+        self.constant = ""
 
-    def _site(self, node: ast.expr, array: ast.expr) -> ast.expr:
-        number = len(self.watched.sites) + 1_000_000
-        self.watched.sites[number] = Site(getattr(node, "lineno", 0), ast.unparse(node), ast.unparse(array))
+    def visit(self, node: ast.AST) -> ast.AST | list[ast.AST] | None:
+        if isinstance(node, ast.stmt):
+            self.statement = node
+        return super().visit(node)
+
+    def _site(self, node: ast.expr, array: str, mode: int, constant: str = "") -> ast.expr:
+        place = node if hasattr(node, "lineno") else self.statement
+        number = len(self.watched.states) + len(self.watched.sites)
+        self.watched.sites[number] = Site(place.lineno, file_of(place), array, mode, constant)
         return ast.Constant(number)
 
     def _dimensions(self, node: ast.expr) -> int | None:
         """How many indices an expression that stands for an array takes; None for anything else."""
         if isinstance(node, ast.Name):
             kind = self.watched.kinds.get(node.id)
-            return kind.ndim if isinstance(kind, types.Array) else None
+            known = self.watched.thread.outside.get(node.id)
+            return kind.ndim if isinstance(kind, types.Array) else known.ndim if isinstance(known, np.ndarray) else None
         if isinstance(node, ast.Subscript):
             inner = self._dimensions(node.value)
-            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-            return None if inner is None else inner - sum(not isinstance(part, ast.Slice) for part in parts)
+            if not inner or _is_field(node):
+                return inner or None
+            return inner - sum(not isinstance(part, ast.Slice) for part in _parts(node.slice))
         return None
+
+    def _layout(self, array: ast.expr) -> ast.expr:
+        return _call("layout__", self.visit(copy.deepcopy(array)))
 
     def _checked(self, array: ast.expr, index: ast.expr, node: ast.expr, mode: int) -> ast.expr:
         """The call that checks an access and gives its index back."""
-        parts = index.elts if isinstance(index, ast.Tuple) else [index]
-        whole = [ast.Call(ast.Name("int64__", ast.Load()), [part], []) for part in parts]
-        handed = [ast.Name(n, ast.Load()) for n in WATCH]
-        site = self._site(node, array)
-        array = self.visit(copy.deepcopy(array))
-        arguments = [array, ast.Tuple(whole, ast.Load()), ast.Name("thread__", ast.Load()), site, ast.Constant(mode)]
-        return ast.Call(ast.Name("watch__", ast.Load()), [*arguments, *handed], [])
+        whole = ast.Tuple([_call("int64__", self.visit(copy.deepcopy(part))) for part in _parts(index)], ast.Load())
+        site = self._site(node, _text(array), mode, self.constant if mode == sanitize.WRITE else "")
+        mode = mode if self.watched.is_followed(array) else sanitize.LOCAL
+        about = [name("thread__"), site, ast.Constant(mode), *map(name, WATCH)]
+        return _call("watch__", self._layout(array), whole, *about)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if self._dimensions(node.value) != len(parts) or any(isinstance(part, ast.Slice) for part in parts):
+        axes, parts = self._dimensions(node.value), _parts(node.slice)
+        if not axes or len(parts) > axes or _is_field(node):
             return self.generic_visit(node)
-        mode = sanitize.WRITE if isinstance(node.ctx, ast.Store) else sanitize.READ
-        index = self._checked(node.value, self.visit(copy.deepcopy(node.slice)), node, mode)
+        if self._dimensions(node) == 0:
+            mode = sanitize.WRITE if isinstance(node.ctx, ast.Store) else sanitize.READ
+            index = self._checked(node.value, node.slice, node, mode)
+        else:
+            site = self._site(node, _text(node.value), sanitize.READ)
+            index = ast.Tuple([self._axis(node.value, k, part, site) for k, part in enumerate(parts)], ast.Load())
         return ast.copy_location(ast.Subscript(self.visit(node.value), index, node.ctx), node)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
-        if not isinstance(node.target, ast.Subscript):
+    def _axis(self, array: ast.expr, axis: int, part: ast.expr, site: ast.expr) -> ast.expr:
+        """One index of several that stand for a part of an array."""
+        if isinstance(part, ast.Slice):
+            return self.visit(copy.deepcopy(part))
+        index = _call("int64__", self.visit(copy.deepcopy(part)))
+        about = [name("thread__"), site, name("state__")]
+        return _call("watch_axis__", self._layout(array), ast.Constant(axis), index, *about)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
+        if not isinstance(node.target, ast.Subscript) or self._dimensions(node.target) != 0:
             return self.generic_visit(node)
-        old = ast.copy_location(ast.Subscript(node.target.value, node.target.slice, ast.Load()), node)
+        array, before = node.target.value, []
+        index = node.target.slice
+        if any(isinstance(n, ast.Call) for n in ast.walk(index)):  # evaluated once
+            index = name(f"index__{len(self.watched.sites)}")
+            before = _listed(self.visit(ast.copy_location(assign(index.id, node.target.slice, node.lineno), node)))
+        old, new = (ast.copy_location(ast.Subscript(array, index, c), node) for c in (ast.Load(), ast.Store()))
         sum_ = ast.copy_location(ast.BinOp(copy.deepcopy(old), node.op, node.value), node)
-        return self.visit(ast.copy_location(ast.Assign([node.target], sum_), node))
+        made = ast.copy_location(ast.Assign([new], sum_), node)
+        made.file = new.file = old.file = file_of(node)
+        return [*before, *_listed(self.visit(made))]
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         called = node.func.id if isinstance(node.func, ast.Name) else ""
         if called not in self.watched.atomics:
             return super().visit_Call(node)
-        array, index, *rest = node.args
-        index = self._checked(array, self.visit(copy.deepcopy(index)), node, sanitize.ATOMIC)
-        return ast.copy_location(ast.Call(node.func, [self.visit(array), index, *map(self.visit, rest)], []), node)
+        array, *rest = node.args
+        function = node.func
+        if self.watched.namespace[called] is atomics.compare_and_swap:
+            function, rest = name("cas__"), [ast.Constant(0), *rest]
+        index = self._checked(array, rest[0], node, sanitize.ATOMIC)
+        return ast.copy_location(_call(function.id, self.visit(array), index, *map(self.visit, rest[1:])), node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt] | None:
-        value = node.value
-        looks = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id.startswith(LOOK)
-        operation = value.func.id.removeprefix(LOOK) if looks else ""
+        value, before = node.value, []
+        called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+        if called.startswith(LOOK) and called.removeprefix(LOOK) in SHUFFLES:
+            source = _call(f"lane_of__{called.removeprefix(LOOK)}", name("thread__"), self.visit(value.args[-1]))
+            site = self._site(node, "", sanitize.READ)
+            before = [ast.Expr(_call("watch_lane__", name("state__"), name("group__"), name("thread__"), source, site))]
+        for target in node.targets:
+            if (
+                isinstance(target, ast.Subscript)
+                and self._dimensions(target)
+                and self.watched.is_followed(target.value)
+            ):
+                site = self._site(target, _text(target.value), sanitize.WRITE, self._constant(value))
+                part = self.visit(ast.Subscript(target.value, copy.deepcopy(target.slice), ast.Load()))
+                about = [name("thread__"), site, ast.Constant(sanitize.WRITE), *map(name, WATCH)]
+                before.append(ast.Expr(_call("watch_all__", part, *about)))
+        self.constant = "" if isinstance(value, ast.Tuple) else self._constant(value)
         made = super().visit_Assign(node)
-        if operation not in SHUFFLES:
-            return made
-        source = ast.Call(ast.Name(f"lane_of__{operation}", ast.Load()), [_name("thread__"), value.args[-1]], [])
-        site = self._site(ast.copy_location(ast.Name(f"cuda.{operation}", ast.Load()), node), ast.Constant(None))
-        arguments = [_name("found__"), _name("clock__"), _name("group__"), _name("thread__"), source, site]
-        return [ast.Expr(ast.Call(_name("watch_lane__"), arguments, [])), made]
+        self.constant = ""
+        return [*before, *_listed(made)]
+
+    def _constant(self, value: ast.expr) -> str:
+        return _text(value) if self.watched.is_constant(value) else ""
 
 
-def _name(identifier: str) -> ast.Name:
-    return ast.Name(identifier, ast.Load())
+def as_written(text: str) -> str:
+    """A name without what the executor added to tell names of device functions and from outside apart."""
+    return re.sub(r"(?<=\w)__\w+", "", text)
+
+
+def _text(node: ast.expr) -> str:
+    return as_written(ast.unparse(node))
+
+
+def _parts(index: ast.expr) -> list[ast.expr]:
+    return index.elts if isinstance(index, ast.Tuple) else [index]
+
+
+def _is_field(node: ast.Subscript) -> bool:
+    return isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+
+
+def _waits(after: object) -> bool:
+    return isinstance(after, Wait)
+
+
+def _call(function: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(name(function), list(arguments), [])
+
+
+def _listed(made: ast.stmt | list[ast.stmt] | None) -> list[ast.stmt]:
+    return [] if made is None else made if isinstance(made, list) else [made]

@@ -17,9 +17,9 @@ What it calls a fault is what CUDA leaves undefined, as far as this launch's inp
   and a shuffle must read from one of them.
 
 Not seen: what a kernel does not do with these inputs, shuffles from lanes past the end of the block (their values are
-undefined, and commonly dropped), reads of whole slices, arrays behind ``x.T`` or ``x.view()`` that have no name of their
-own, races within arrays of records, and what device functions do that call themselves. After an index out of bounds the
-launch ends.
+undefined, and commonly dropped), reads of whole slices, arrays behind ``x.T`` or ``x.view()`` that have no name of
+their own, races within arrays of records, and what device functions do that call themselves. After an index out of
+bounds the launch ends.
 """
 
 from __future__ import annotations

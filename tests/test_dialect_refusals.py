@@ -115,7 +115,7 @@ REFUSED = {
     "print(n, end='')": "Numba's print() function implementation does not support keyword arguments.",
     "b = 'abc'[n]": MEMORY,
     "v = m[cuda.laneid]\n    for k in range(2):\n        v = m[k]\n        cuda.syncthreads()\n    v[0] = 1": SEVERAL,
-    "k = cuda.threadIdx.x\n    v = m[k]\n    cuda.syncthreads()\n    k = k + 1\n    v[0] = k": VIEW,
+    "k = n\n    v = m[k]\n    for _ in range(2):\n        cuda.syncthreads()\n        k = k + 1\n    v[0] = k": VIEW,
     "for k in range(2):\n        cuda.syncthreads()\n    else:\n        a[0] = 1": LOOP,
     "while n < 0:\n        cuda.syncthreads()\n    else:\n        a[0] = 1": LOOP,
     "s = cuda.shared.array(n, np.float64)": f"the shape of the array, `n`, {CONSTANT}",

@@ -26,7 +26,7 @@ from workbench.errors import CompileError
 from workbench.executors.cpu import atomics, fp16, libdevice, refusals, semantics
 from workbench.executors.cpu.dialect import BARRIERS, EXCHANGES, FENCES, WARP, name
 from workbench.executors.cpu.indices import LOOKS_AT_BITS, bound_to_indices
-from workbench.executors.cpu.thread import MARK, Allocation, Identifiers, Thread, allocation_name
+from workbench.executors.cpu.thread import MARK, Allocation, Thread, allocation_name
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
 SPACES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
@@ -35,12 +35,27 @@ SHARED_BYTES = 48 * 1024
 """How much shared memory a kernel can declare (CUDA C++ Programming Guide, technical specifications)."""
 
 
-def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
+class _Reading:
+    """What a kernel and the device functions that it calls are read for, and the names given to objects from outside.
+
+    An object has one name, and the same in every process that reads the kernel.
+    """
+
+    def __init__(self, block: numba_cuda.Dimensions, as_python: bool) -> None:
+        self.block, self.as_python = block, as_python
+        self._given: dict[int, tuple[str, Any]] = {}
+
+    def identifier(self, value: Any, label: str) -> str:
+        return self._given.setdefault(id(value), (f"{label}__out{len(self._given) + 1}", value))[0]
+
+
+def read(kernel: Any, block: numba_cuda.Dimensions, as_python: bool = False) -> Thread:
     """The Thread of a ``cuda.jit`` object launched with blocks of this shape.
 
-    Raises CompileError for what the executor does not cover, with the kernel's own line.
+    ``as_python`` is for a kernel that is not going to be compiled, and so may contain what only Python can do. Raises
+    CompileError for what the executor does not cover, with the kernel's own line.
     """
-    thread = _read(kernel, block, {}, Identifiers())
+    thread = _read(kernel, {}, _Reading(block, as_python))
     together = thread.reachable
     for one in together:
         if one.recursive and one.synchronises:
@@ -56,7 +71,7 @@ def read(kernel: Any, block: numba_cuda.Dimensions) -> Thread:
     return thread
 
 
-def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread], identifiers: Identifiers) -> Thread:
+def _read(kernel: Any, callers: dict[Any, Thread], reading: _Reading) -> Thread:
     if kernel in callers:
         return callers[kernel]
     function = numba_cuda.python_function(kernel)
@@ -68,7 +83,7 @@ def _read(kernel: Any, block: numba_cuda.Dimensions, callers: dict[Any, Thread],
             raise SourceError(f"line {tree.lineno}: *args and keyword-only parameters are not covered")
         thread = Thread(title, file, [a.arg for a in arguments.args], arguments.defaults)
         thread.fastmath = numba_cuda.fastmath(kernel)
-        resolver = _Resolver(thread, names, block, {**callers, kernel: thread}, identifiers)
+        resolver = _Resolver(thread, names, {**callers, kernel: thread}, reading)
         resolver.narrow = bound_to_indices(tree, resolver.is_index)
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
@@ -99,22 +114,15 @@ class _PassIndices(ast.NodeTransformer):
 class _Resolver(ast.NodeTransformer):
     """Replaces every name from outside the kernel by what it stands for."""
 
-    def __init__(
-        self,
-        thread: Thread,
-        names: Names,
-        block: numba_cuda.Dimensions,
-        callers: dict[Any, Thread],
-        identifiers: Identifiers,
-    ) -> None:
-        self.thread, self.names, self.block, self.callers = thread, names, block, callers
-        self.identifiers = identifiers
+    def __init__(self, thread: Thread, names: Names, callers: dict[Any, Thread], reading: _Reading) -> None:
+        self.thread, self.names, self.callers, self.reading = thread, names, callers, reading
+        self.block = reading.block
         self.operations = numba_cuda.operations()
         self.is_kernel = len(callers) == 1
         self.narrow: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
-        if refusal := refusals.of_syntax(node):
+        if not self.reading.as_python and (refusal := refusals.of_syntax(node)):
             raise self._refused(node, refusal)
         return super().visit(node)
 
@@ -230,7 +238,7 @@ class _Resolver(ast.NodeTransformer):
             raise SourceError(
                 f"line {node.lineno}: the CPU executor does not cover {missing}; run this kernel on a GPU"
             ) from None
-        if meaning is None and (refusal := refusals.of_value(value)):
+        if meaning is None and not self.reading.as_python and (refusal := refusals.of_value(value)):
             raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` {refusal}")
         return self._named(meaning or value, label, value)
 
@@ -254,15 +262,15 @@ class _Resolver(ast.NodeTransformer):
         )
 
     def _named(self, value: Any, label: str, origin: Any) -> ast.Name:
-        identifier = self.identifiers.of(value, label)
+        identifier = self.reading.identifier(value, label)
         self.thread.outside[identifier] = value
         self.thread.origins[identifier] = origin
         return name(identifier)
 
     def _device(self, kernel: Any, label: str) -> ast.Name:
-        identifier = self.identifiers.of(kernel, label)
+        identifier = self.reading.identifier(kernel, label)
         if identifier not in self.thread.devices:
-            self.thread.devices[identifier] = _read(kernel, self.block, self.callers, self.identifiers)
+            self.thread.devices[identifier] = _read(kernel, self.callers, self.reading)
         return name(identifier)
 
     def _lane(self) -> ast.expr:

@@ -115,4 +115,4 @@ def in_words(sentence: str) -> str:
             break
     sentence = re.sub(r"Literal\[int\]\((-?\d+)\)", r"\1", sentence)
     sentence = re.sub(r"Literal\[str\]\((.*?)\)", r"'\1'", sentence)
-    return re.sub(r"__[0-9a-f]{9,}\b", "", sentence)
+    return re.sub(r"__out\d+\b", "", sentence)

@@ -34,9 +34,9 @@ def launch(
     """
     kernel, grid, block, _, shared_bytes = configuration
     values = tuple(map(as_numpy, arguments))
-    thread = read(kernel, block)
+    thread = read(kernel, block, as_python=True)
     try:
-        normalise(read(kernel, block), as_written=True)
+        normalise(read(kernel, block, as_python=True), as_written=True)
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
     here = Here(numba_cuda.python_function(kernel).__name__, grid, block, recorder)

@@ -90,16 +90,6 @@ class Thread:
         )
 
 
-class Identifiers:
-    """Names for objects from outside: one for each object, and the same in every process that reads the kernel."""
-
-    def __init__(self) -> None:
-        self._given: dict[int, tuple[str, Any]] = {}
-
-    def of(self, value: Any, label: str) -> str:
-        return self._given.setdefault(id(value), (f"{label}__out{len(self._given) + 1}", value))[0]
-
-
 def allocation_name(space: str, node: ast.Call, function: str) -> str:
     """The name of the array that a ``cuda.shared.array`` or ``cuda.local.array`` in a function makes."""
     return f"{space}__{node.lineno}_{node.col_offset}_{function}"

@@ -59,6 +59,7 @@ LIST = "a kernel has no lists; use a tuple, or cuda.local.array"
 DICT = "a kernel has no dicts and sets; pass arrays, or use a tuple"
 GENERATOR = "a kernel has no generators; write a loop"
 FUNCTION = "a kernel defines no functions; define it outside, with @cuda.jit(device=True)"
+STOPS = "stops a program that is not compiled; run one block with wb.debug(kernel[grid, block], ...)"
 STRING = "a kernel makes no strings; print takes several values: print('n', n)"
 IMPORT = "import it outside the kernel"
 DELETED = "nothing in a kernel can be deleted; leave the line out"
@@ -113,9 +114,10 @@ REFUSED = {
     "print('%d' % n)": "a kernel has no mod('%d', int64)",
     "print('{}'.format(n))": "Unknown attribute 'format' of type '{}'",
     "print(n, end='')": "Numba's print() function implementation does not support keyword arguments.",
+    "breakpoint()": f"`breakpoint` {STOPS}",
     "b = 'abc'[n]": MEMORY,
     "v = m[cuda.laneid]\n    for k in range(2):\n        v = m[k]\n        cuda.syncthreads()\n    v[0] = 1": SEVERAL,
-    "k = n\n    v = m[k]\n    for _ in range(2):\n        cuda.syncthreads()\n        k = k + 1\n    v[0] = k": VIEW,
+    "k = cuda.laneid\n    v = m[k]\n    while n:\n        cuda.syncthreads()\n        k += n\n    v[0] = k": VIEW,
     "for k in range(2):\n        cuda.syncthreads()\n    else:\n        a[0] = 1": LOOP,
     "while n < 0:\n        cuda.syncthreads()\n    else:\n        a[0] = 1": LOOP,
     "s = cuda.shared.array(n, np.float64)": f"the shape of the array, `n`, {CONSTANT}",

@@ -52,8 +52,8 @@ class _Reading:
 def read(kernel: Any, block: numba_cuda.Dimensions, as_python: bool = False) -> Thread:
     """The Thread of a ``cuda.jit`` object launched with blocks of this shape.
 
-    ``as_python`` is for a kernel that is not going to be compiled, and so may contain what only Python can do. Raises
-    CompileError for what the executor does not cover, with the kernel's own line.
+    ``as_python`` is for a kernel that is not going to be compiled: it may stop in a debugger and make strings to print.
+    Raises CompileError for what the executor does not cover, with the kernel's own line.
     """
     thread = _read(kernel, {}, _Reading(block, as_python))
     together = thread.reachable
@@ -122,7 +122,7 @@ class _Resolver(ast.NodeTransformer):
         self.narrow: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
-        if not self.reading.as_python and (refusal := refusals.of_syntax(node)):
+        if (refusal := refusals.of_syntax(node)) and not (self.reading.as_python and isinstance(node, ast.JoinedStr)):
             raise self._refused(node, refusal)
         return super().visit(node)
 
@@ -238,7 +238,8 @@ class _Resolver(ast.NodeTransformer):
             raise SourceError(
                 f"line {node.lineno}: the CPU executor does not cover {missing}; run this kernel on a GPU"
             ) from None
-        if meaning is None and not self.reading.as_python and (refusal := refusals.of_value(value)):
+        for_python = self.reading.as_python and value is breakpoint
+        if meaning is None and not for_python and (refusal := refusals.of_value(value)):
             raise SourceError(f"line {node.lineno}: `{ast.unparse(node)}` {refusal}")
         return self._named(meaning or value, label, value)
 

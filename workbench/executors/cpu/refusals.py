@@ -77,6 +77,8 @@ def of_value(value: Any) -> str | None:
         return "draws random numbers for the whole program; a thread draws its own with numba.cuda.random"
     if numba_cuda.is_typed(value):
         return None
+    if value is breakpoint:
+        return "stops a program that is not compiled; run one block with wb.debug(kernel[grid, block], ...)"
     if isinstance(value, type):
         return "is a type that a kernel does not have"
     if callable(value):

@@ -20,6 +20,7 @@ from workbench.executors.cpu.dialect import EXCHANGES, INDEX_NAMES, WARP, loads,
 from workbench.executors.cpu.emit import Text, add_statements
 from workbench.executors.cpu.fission import Choose, Loop, Node, Once, Plan, Some, Strided, Threads, Warps
 from workbench.executors.cpu.memory import array_maker, assume, unsigned
+from workbench.executors.cpu.prefetch import AHEAD, prefetch, streams
 from workbench.executors.cpu.slots import Kept, exposed, kept
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.numba_cuda import Dimensions
@@ -39,7 +40,7 @@ class Loops:
         self.allocations = known.thread.allocations
         self.namespace = dict(namespace)
         self.namespace |= {MEET + operation: getattr(lockstep, operation) for operation in EXCHANGES}
-        self.namespace |= {"assume__": assume, "unsigned__": unsigned}
+        self.namespace |= {"assume__": assume, "unsigned__": unsigned, "prefetch__": prefetch}
         self.pieces: list[tuple[Threads, Warps | None]] = list(_pieces(plan.nodes, None))
         self.kept = self._keep()
         self.by_lane = self._kept_by_lane()
@@ -99,6 +100,8 @@ class Loops:
             if allocation.space == "shared":
                 argument = "dynamic__" if allocation.shape == (0,) else ""
                 text.add(1, f"{identifier}__array = {identifier}({argument})")
+        for array in streams(self.plan, self.known, self.threads):
+            text.add(1, f"prefetch__({array}, (blockIdx__x + {AHEAD}) * {self.threads}, {self.threads})")
         for variable, identifier in self.kept.local.items():
             allocation = self.allocations[identifier]
             self._make(text, variable, (self.threads, *allocation.shape), allocation.element)

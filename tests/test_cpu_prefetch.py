@@ -36,6 +36,25 @@ def test_what_thread_i_reads_at_i_is_asked_for():
     assert asked_for(types.Array(types.int32, 1, "A"), out) == []
 
 
+@cuda.jit
+def sum_by_strides(x, shift, out):
+    total = types.float64(0)
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        total += x[i] + shift[i % 3]
+    cuda.atomic.add(out, 0, total)
+
+
+def test_what_comes_after_the_next_stride_is_asked_for():
+    kinds = (types.Array(types.float64, 1, "C"),) * 3
+    text = compile_kernel(sum_by_strides, (BLOCK, 1, 1), kinds).source
+    assert [line.strip() for line in text.splitlines() if "prefetch__(" in line] == [
+        f"prefetch__(x, at__ + gridDim__x * {BLOCK}, {BLOCK})"
+    ]
+    x, out = np.arange(1000.0), np.zeros(1)
+    wb.launch(sum_by_strides[3, BLOCK], x, np.zeros(3), out)
+    assert out[0] == x.sum()
+
+
 @pytest.mark.parametrize("dtype", ["int8", "float32", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 1000])
 def test_nothing_changes(dtype, n):

@@ -20,7 +20,7 @@ from workbench.executors.cpu.dialect import EXCHANGES, INDEX_NAMES, WARP, loads,
 from workbench.executors.cpu.emit import Text, add_statements
 from workbench.executors.cpu.fission import Choose, Loop, Node, Once, Plan, Some, Strided, Threads, Warps
 from workbench.executors.cpu.memory import array_maker, assume, unsigned
-from workbench.executors.cpu.prefetch import AHEAD, prefetch, streams
+from workbench.executors.cpu.prefetch import AHEAD, prefetch, read_by_grid, read_by_stride
 from workbench.executors.cpu.slots import Kept, exposed, kept
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.numba_cuda import Dimensions
@@ -100,7 +100,7 @@ class Loops:
             if allocation.space == "shared":
                 argument = "dynamic__" if allocation.shape == (0,) else ""
                 text.add(1, f"{identifier}__array = {identifier}({argument})")
-        for array in streams(self.plan, self.known, self.threads):
+        for array in read_by_grid(self.plan, self.known, self.threads):
             text.add(1, f"prefetch__({array}, (blockIdx__x + {AHEAD}) * {self.threads}, {self.threads})")
         for variable, identifier in self.kept.local.items():
             allocation = self.allocations[identifier]
@@ -273,8 +273,13 @@ class Loops:
         text.add(indent, f"for at__ in range({first}, {stop}, {step}):")
         if node.target in self.known.counters:
             text.add(indent + 1, "assume__(at__ >= 0)")
+        self._prefetch(text, indent + 1, node, step)
         bind = f"{node.target} = at__ + threadIdx__x"
         self._Threads(text, indent + 1, node.threads, False, (last, bind))
+
+    def _prefetch(self, text: Text, indent: int, node: Strided, step: str) -> None:
+        for array in read_by_stride(node, self.known):
+            text.add(indent, f"prefetch__({array}, at__ + {step}, {self.threads})")
 
     def _limit(self) -> str:
         """How many threads stride."""

@@ -2,13 +2,14 @@
 
 A GPU hides the time that memory takes behind other blocks. A worker that runs a block of 256 threads reads a kilobyte
 and then computes, and its processor does not look far enough ahead to fetch the next kilobyte meanwhile; so where a
-block reads ``x[i]`` with ``i = cuda.grid(1)``, it begins by asking for what the next but one will read.
+block reads ``x[i]`` with ``i = cuda.grid(1)``, it begins by asking for what the next but one will read, and in a
+grid-stride loop for what it will read after its next stride.
 """
 
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Callable
 
 from llvmlite import ir
 from numba import njit
@@ -16,7 +17,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from workbench.executors.cpu.fission import Plan, Threads
+from workbench.executors.cpu.fission import Plan, Strided, Threads
 from workbench.executors.cpu.uniform import Uniformity
 
 AHEAD = 2
@@ -48,23 +49,35 @@ def prefetch(array, first, count):
         _fetch(array, first + k)
 
 
-def streams(plan: Plan, known: Uniformity, threads: int) -> list[str]:
+def read_by_grid(plan: Plan, known: Uniformity, threads: int) -> list[str]:
     """The parameters of which thread i of the grid reads element i, where nothing else leads up to it."""
-    found = []
-    for node in plan.nodes:
-        for statement in node.statements if isinstance(node, Threads) else []:
-            for inner in ast.walk(statement):
-                if _is_stream(inner, plan, known, threads) and inner.value.id not in found:
-                    found.append(inner.value.id)
+
+    def is_grid(index: ast.expr) -> bool:
+        first = plan.first_of(index)
+        return first is not None and ast.unparse(first) == f"0 + blockIdx__x * {threads}"
+
+    statements = [s for node in plan.nodes if isinstance(node, Threads) for s in node.statements]
+    return _read(statements, is_grid, known)
+
+
+def read_by_stride(loop: Strided, known: Uniformity) -> list[str]:
+    """The parameters that a loop with great strides reads at its variable."""
+    if isinstance(loop.step, ast.Constant):
+        return []
+    return _read(loop.threads.statements, lambda index: isinstance(index, ast.Name) and index.id == loop.target, known)
+
+
+def _read(statements: list[ast.stmt], is_wanted: Callable[[ast.expr], bool], known: Uniformity) -> list[str]:
+    found: list[str] = []
+    for node in (n for s in statements for n in ast.walk(s)):
+        if not (
+            isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name)
+        ):
+            continue
+        array = known.kinds.get(node.value.id)
+        if node.value.id not in known.parameters or node.value.id in found or not isinstance(array, types.Array):
+            continue
+        plain = array.ndim == 1 and array.layout == "C" and isinstance(array.dtype, types.Number)
+        if plain and is_wanted(node.slice):
+            found.append(node.value.id)
     return found
-
-
-def _is_stream(node: ast.AST, plan: Plan, known: Uniformity, threads: int) -> Any:
-    if not (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name)):
-        return False
-    array = known.kinds.get(node.value.id)
-    if node.value.id not in known.parameters or not isinstance(array, types.Array):
-        return False
-    first = plan.first_of(node.slice)
-    from_block = first is not None and ast.unparse(first) == f"0 + blockIdx__x * {threads}"
-    return from_block and array.ndim == 1 and array.layout == "C" and isinstance(array.dtype, types.Number)

@@ -68,6 +68,9 @@ class Stretch(Loops):
     def _limit(self) -> str:
         return THREADS
 
+    def _prefetch(self, text: Text, indent: int, node: Strided, step: str) -> None:
+        """Nothing: what a stretch of blocks reads is in order."""
+
 
 def _is_a_binding(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assign) and bool(stores(statement))

@@ -21,8 +21,8 @@ class Case:
     ``arguments(scale)`` makes its arguments, NumPy arrays and scalars, at a ``scale`` from 1 (its full size) downwards;
     ``shape(arguments)`` its grid and block; ``torch`` is the same calculation on tensors, which may write into the last
     argument and returns the result; the kernel's own is the argument at ``result``. ``elements`` is the index of the
-    argument that counts as its size. ``starts_from`` is what the result must hold before, if that matters. ``small`` is
-    the scale for Numba's simulator, and ``compiles`` whether torch.compile is tried.
+    argument that counts as its size. ``small`` is the scale for Numba's simulator, and ``compiles`` whether
+    torch.compile is tried.
     """
 
     name: str
@@ -31,7 +31,6 @@ class Case:
     torch: Callable[..., torch.Tensor]
     result: int
     elements: int = 0
-    starts_from: float | None = None
     small: float = 5.12e-5
     compiles: bool = True
 
@@ -121,17 +120,15 @@ CASES = (
         lambda x, y, _: F.smooth_l1_loss(x, y, reduction="none"),
         2,
     ),
-    Case("tree_sum", lambda s: [normal(N * s), zeros(1)], _thread_an_element, lambda x, _: x.sum()[None], 1, 0, 0),
+    Case("tree_sum", lambda s: [normal(N * s), zeros(1)], _thread_an_element, lambda x, _: x.sum()[None], 1),
     Case(
         "squared_error",
         lambda s: [normal(N * s), normal(N * s), zeros(1)],
         _strided,
         lambda x, y, _: F.mse_loss(x, y, reduction="sum")[None],
         2,
-        0,
-        0,
     ),
-    Case("warp_sum", lambda s: [normal(N * s), zeros(1)], _strided, lambda x, _: x.sum()[None], 1, 0, 0),
+    Case("warp_sum", lambda s: [normal(N * s), zeros(1)], _strided, lambda x, _: x.sum()[None], 1),
     Case(
         "softmax_cross_entropy",
         _logits,
@@ -197,7 +194,5 @@ CASES = (
         _strided,
         lambda values, _: torch.bincount(values, minlength=kernels.BINS),
         1,
-        0,
-        0,
     ),
 )

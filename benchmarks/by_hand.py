@@ -1,11 +1,17 @@
-"""The same by hand: what a person would write with ``numba.njit`` for one CPU thread instead of a kernel."""
+"""The same by hand: what a person would write with ``numba.njit`` for one CPU thread instead of a kernel.
+
+Each function adds up in the order in which it is written, as a kernel's thread does. ``in_any_order`` compiles it so
+that sums may be taken in any order, which vectorises them.
+"""
 
 import math
 
 import numpy as np
 from numba import njit
 
-compiled = njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+compiled = njit(fastmath={"contract"}, error_model="numpy")
+
+in_any_order = njit(fastmath={"contract", "reassoc"}, error_model="numpy")
 
 
 @compiled

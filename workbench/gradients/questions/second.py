@@ -1,0 +1,62 @@
+"""Second derivatives: right, or refused loudly, but never silently wrong."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from workbench.gradients.check import Check
+from workbench.gradients.finite_difference import directional_derivative
+from workbench.gradients.subject import Subject
+
+QUESTION = "second derivative, right or refused"
+
+
+def ask(subject: Subject) -> list[Check]:
+    """Whether the gradient, differentiated by autograd, says how the gradient itself changes along a direction."""
+    inputs = subject.inputs(torch.float64)
+    output = subject.value(subject.function, inputs)
+    if not output.requires_grad or not any(inputs[i].numel() for i in subject.moving):
+        return []
+    weights = [
+        torch.rand(inputs[i].shape, generator=subject.generator, dtype=torch.float64) + 0.5 for i in subject.moving
+    ]
+    weights = [w.to(inputs[i].device) for w, i in zip(weights, subject.moving, strict=True)]
+
+    def turned(*moved: torch.Tensor) -> torch.Tensor:
+        points = [
+            x.detach().requires_grad_(k in subject.moving) if k in subject.moving else x for k, x in enumerate(moved)
+        ]
+        with torch.enable_grad():
+            _, gradients = subject.gradients(subject.function, points, subject.upstream)
+        return sum((w * g).sum() for w, g in zip(weights, gradients, strict=True))
+
+    try:
+        found = subject.pull_back(output, inputs, subject.upstream, create_graph=True)
+        along = sum((w * g).sum() for w, g in zip(weights, found, strict=True))
+        moving = [inputs[i] for i in subject.moving]
+        curved = [torch.zeros_like(x) for x in moving]
+        if along.requires_grad:
+            second = torch.autograd.grad(along, moving, allow_unused=True)
+            curved = [torch.zeros_like(x) if g is None else g for x, g in zip(moving, second, strict=True)]
+    except (RuntimeError, NotImplementedError) as refusal:
+        return [
+            Check(QUESTION, "right", 0.0, 0.0, "relative", said=f"refused: {str(refusal).splitlines()[0].rstrip('.')}")
+        ]
+    direction = [torch.where(c < 0, -1.0, 1.0).to(c) for c in curved]
+    claimed = float(sum((c * d).sum() for c, d in zip(curved, direction, strict=True)))
+    points = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
+    moved = dict(zip(subject.moving, direction, strict=True))
+    truth = directional_derivative(turned, points, [moved.get(k) for k in range(len(points))])
+    size = max(abs(claimed), abs(truth.value))
+    error = abs(claimed - truth.value) / size if size > truth.error else 0.0
+    allowed = truth.error / size if size else 0.0
+    if error <= allowed:
+        return [Check(QUESTION, "right", error, allowed, "relative")]
+    if not allowed < 1e-3 and not error > 10 * allowed:
+        said = f"the difference itself is uncertain by {allowed:.1g}; is there a kink or a step near this point?"
+        return [Check(QUESTION, "unclear", error, allowed, "relative", said=said)]
+    what = "autograd takes it for zero" if claimed == 0 else f"autograd says {claimed:.6g} along a direction"
+    said = f"{what}, and the gradient changes by {truth.value:.6g}: refuse it, or make backward differentiable"
+    return [Check(QUESTION, "wrong", error if math.isfinite(error) else math.inf, allowed, "relative", said=said)]

@@ -117,3 +117,112 @@ WRONG = [
         (values(5, 8),),
     ),
 ]
+
+
+# -- more ways to be wrong, in other functions: value, derivatives, inputs
+
+
+def softened(x):
+    """σ(x) / √(1 + eˣ)."""
+    return x.sigmoid() * (1 + x.exp()).rsqrt()
+
+
+def sine_squared(x):
+    return x.sin() ** 2
+
+
+def huber(x):
+    return torch.where(x.abs() < 1, 0.5 * x * x, x.abs() - 0.5).sum()
+
+
+def mean_of_rows(x):
+    return (x * x).mean(1)
+
+
+def log_likelihood(logits, weight):
+    """Weighted cross entropy of class 0, a mean over the rows."""
+    return -(weight[0] * logits.log_softmax(1)[:, 0]).mean()
+
+
+def distance(x, y):
+    return ((x - y) ** 2).sum()
+
+
+def root(x):
+    return (x * x).sum().sqrt()
+
+
+def ratio(x, y):
+    return x / y
+
+
+ROWS, COLUMNS = 5, 8
+
+
+def softmax_gradient(u, logits, weight):
+    gradient = logits.softmax(1)
+    gradient[:, 0] -= 1
+    return u * weight[0] * gradient / len(logits)
+
+
+MORE = {
+    "half of the product rule": (softened, [lambda u, x: u * x.sigmoid() * (1 - x.sigmoid()) * (1 + x.exp()).rsqrt()]),
+    "a printed formula that is not the derivative": (
+        softened,
+        [lambda u, x: u * (1 - x.sigmoid() ** 2) * 0.5 * (x.exp() + 1) ** -1.5 * (1 + 3 * x.exp())],
+    ),
+    "the saved output taken for the input": (sine_squared, [lambda u, x: u * 2 * x.sin() * x.sin().cos()]),
+    "the chain's factor forgotten": (sine_squared, [lambda u, x: u * 2 * x.sin()]),
+    "sine for cosine": (sine_squared, [lambda u, x: u * 2 * x.sin() * x.sin()]),
+    "the inner branch everywhere": (huber, [lambda u, x: u * x]),
+    "the outer branch everywhere": (huber, [lambda u, x: u * x.sign()]),
+    "the sign of the outer branch": (huber, [lambda u, x: u * torch.where(x.abs() < 1, x, 1.0)]),
+    "1/columns missing": (mean_of_rows, [lambda u, x: u[:, None] * 2 * x]),
+    "1/rows for 1/columns": (mean_of_rows, [lambda u, x: u[:, None] * 2 * x / ROWS]),
+    "the first row's upstream gradient for all": (mean_of_rows, [lambda u, x: u[0] * 2 * x / COLUMNS]),
+    "the upstream gradient's mean for all": (mean_of_rows, [lambda u, x: u.mean() * 2 * x / COLUMNS]),
+    "the rows reversed": (mean_of_rows, [lambda u, x: u[:, None] * 2 * x.flip(0) / COLUMNS]),
+    "the columns rolled by one": (mean_of_rows, [lambda u, x: u[:, None] * 2 * x.roll(1, 1) / COLUMNS]),
+    "the last column left out": (
+        mean_of_rows, [lambda u, x: element_set(u[:, None] * 2 * x / COLUMNS, (slice(None), -1), 0.0)]
+    ),
+    "the size of the upstream gradient": (mean_of_rows, [lambda u, x: u.abs()[:, None] * 2 * x / COLUMNS]),
+    "softmax without the one": (
+        log_likelihood, [lambda u, z, w: u * w[0] * z.softmax(1) / len(z), lambda u, z, w: None]
+    ),
+    "the weights forgotten": (
+        log_likelihood, [lambda u, z, w: softmax_gradient(u, z, w) / w[0], lambda u, z, w: None]
+    ),
+    "1/batch missing": (log_likelihood, [lambda u, z, w: softmax_gradient(u, z, w) * len(z), lambda u, z, w: None]),
+    "log_softmax over rows": (
+        log_likelihood, [lambda u, z, w: u * w[0] * (z.softmax(0) - torch.eye(COLUMNS)[0]) / ROWS, lambda u, z, w: None]
+    ),
+    "the second input forgotten": (distance, [lambda u, x, y: 2 * u * (x - y), lambda u, x, y: None]),
+    "the same sign for both inputs": (distance, [lambda u, x, y: 2 * u * (x - y)] * 2),
+    "the difference the other way": (distance, [lambda u, x, y: 2 * u * (y - x), lambda u, x, y: 2 * u * (x - y)]),
+    "the root forgotten": (root, [lambda u, x: u * 2 * x]),
+    "the root's half forgotten": (root, [lambda u, x: u * 2 * x / (x * x).sum().sqrt()]),
+    "the square for the root": (root, [lambda u, x: u * x / (x * x).sum()]),
+    "the denominator not squared": (ratio, [lambda u, x, y: u / y, lambda u, x, y: -u * x / y]),
+    "no sign in the denominator's": (ratio, [lambda u, x, y: u / y, lambda u, x, y: u * x / y**2]),
+    "numbers cut to float16": (ratio, [lambda u, x, y: (u / y).half().double(), lambda u, x, y: -u * x / y**2]),
+    "an epsilon of 1e-3 in the denominator": (
+        ratio, [lambda u, x, y: u / (y + 1e-3), lambda u, x, y: -u * x / (y + 1e-3) ** 2]
+    ),
+}  # fmt: skip
+
+GIVEN = {
+    softened: (values(N),),
+    sine_squared: (values(N),),
+    huber: (values(N),),
+    mean_of_rows: (values(ROWS, COLUMNS),),
+    log_likelihood: (values(ROWS, COLUMNS), values(COLUMNS).abs()),
+    distance: (values(N), values(N).flip(0) + 0.25),
+    root: (values(N),),
+    ratio: (values(N), values(N).abs() + 1),
+}
+
+WRONG += [
+    Wrong(i, with_backward("more", value, *derivatives).apply, value, "", GIVEN[value])
+    for i, (value, derivatives) in MORE.items()
+]

@@ -9,6 +9,7 @@ sizes, a second backward, part of the inputs frozen, memory, second derivatives.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -86,16 +87,23 @@ def audit(
     the central differences are asked. ``seed`` fixes the random upstream gradient and direction.
 
     Writes nothing: the inputs, and their ``.grad``, stay as they are. Raises ValueError if no input is a
-    floating-point tensor; what the function itself raises passes through.
+    floating-point tensor; what the function itself raises passes through, and what its
+    backward raises is an answer.
     """
     moving = [i for i, x in enumerate(inputs) if is_floating(x) and x.requires_grad]
     moving = moving or [i for i, x in enumerate(inputs) if is_floating(x)]
     if not moving:
         raise ValueError("audit needs at least one floating-point tensor to differentiate by")
     subject = Subject(function, inputs, moving, seed)
+    where = executor(inputs[moving[0]].device).name
+    problem = subject.attempt(subject.upstream)
+    if isinstance(problem, Exception):
+        said = f"the backward raises {type(problem).__name__}: {str(problem).rstrip('.')}"
+        raised = Check("gradient, float64", "wrong", math.inf, 0.0, "relative", said=said)
+        return GradientAudit(name or name_of(function), where, (raised,))
     checks = against_reference(subject, reference) if reference else []
     checks += against_differences(subject)
     for question in ASKED:
         checks += question.ask(subject)
     checks += sizes.ask(subject, reference) if reference else []
-    return GradientAudit(name or name_of(function), executor(inputs[moving[0]].device).name, tuple(checks))
+    return GradientAudit(name or name_of(function), where, tuple(checks))

@@ -55,6 +55,54 @@ def test_audit_of_a_wrong_name_suggests_the_right_one(capsys):
     assert "there is no loss 'square_eror'; did you mean 'squared_error'?" in capsys.readouterr().err
 
 
+MINE = """
+import torch
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, upstream):
+        (x,) = ctx.saved_tensors
+        return FACTOR * x * upstream
+
+
+def reference(x):
+    return x**2
+"""
+
+EXAMPLE = """
+
+def example():
+    return torch.linspace(-1, 1, 50)
+"""
+
+
+def test_audit_of_a_users_own_function(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "mine.py"
+    for factor, status, said in ((2, 0, "audit of Square on the cpu: passed"), (1, 1, "a factor 2 is missing")):
+        path.write_text(MINE.replace("FACTOR", str(factor)) + EXAMPLE)
+        assert main(["audit", f"{path}:Square"]) == status
+        assert said in capsys.readouterr().out
+
+
+def test_audit_of_a_users_own_function_says_what_it_needs(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "mine.py"
+    assert main(["audit", f"{path}:Square"]) == 2
+    assert f"there is no file {path}" in capsys.readouterr().err
+    path.write_text(MINE.replace("FACTOR", "2"))
+    assert main(["audit", f"{path}:Sqare"]) == 2
+    assert "has no 'Sqare'; did you mean 'Square'?" in capsys.readouterr().err
+    assert main(["audit", f"{path}:Square"]) == 2
+    assert "has no example(); write one that returns the inputs for Square" in capsys.readouterr().err
+
+
 def test_tour_refuses_a_folder_that_is_not_there(capsys, tmp_path):
     assert main(["tour", "--page", str(tmp_path / "nowhere" / "page.html")]) == 2
     assert "there is no folder" in capsys.readouterr().err

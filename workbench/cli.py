@@ -42,7 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     lab.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
     commands.add_parser("list", help="name the losses")
     audit = commands.add_parser("audit", help="ask whether a loss and its gradient are right")
-    audit.add_argument("name", metavar="NAME", help="a loss that `workbench list` names")
+    audit.add_argument(
+        "name",
+        metavar="NAME",
+        help="a loss that `workbench list` names, or path/to/file.py:Function, where the file also has example(), which "
+        "returns the inputs, and may have reference(*inputs), the same in plain torch",
+    )
     chosen = parser.parse_args(arguments)
     run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit}[chosen.command]
     return run(chosen)
@@ -118,10 +123,43 @@ def _audit(chosen: argparse.Namespace) -> int:
     from workbench.gradients.audit import audit
     from workbench.losses import ALL
 
+    if ".py:" in chosen.name:
+        return _audit_file(chosen.name)
     if chosen.name not in ALL:
         print(f"workbench: there is no loss {chosen.name!r}{_nearest(chosen.name, tuple(ALL))}", file=sys.stderr)
         return 2
     loss = ALL[chosen.name]
     result = audit(loss.function, *loss.example(best_device()), reference=loss.reference)
+    print(result)
+    return 0 if result.passed else 1
+
+
+def _audit_file(place: str) -> int:
+    """Audit a function of a user's own file, which is run for it as a module."""
+    import runpy
+
+    from workbench.gradients.audit import audit
+
+    path, _, title = place.rpartition(":")
+    if not Path(path).is_file():
+        print(f"workbench: there is no file {path}", file=sys.stderr)
+        return 2
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    names = runpy.run_path(path, run_name="audited")
+    functions = tuple(name for name, value in names.items() if callable(value) and not name.startswith("_"))
+    if title not in names:
+        print(f"workbench: {path} has no {title!r}{_nearest(title, functions)}", file=sys.stderr)
+        return 2
+    if not callable(names.get("example")):
+        print(
+            f"workbench: {path} has no example(); write one that returns the inputs for {title}, such as\n"
+            "    def example():\n        return (torch.randn(100),)",
+            file=sys.stderr,
+        )
+        return 2
+    function = getattr(names[title], "apply", names[title])
+    inputs = names["example"]()
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    result = audit(function, *inputs, reference=names.get("reference"), name=title)
     print(result)
     return 0 if result.passed else 1

@@ -211,9 +211,10 @@ def soft_round(x: torch.Tensor, temperature: float = 0.3) -> torch.Tensor:
 
     A cold temperature, near 0, is near ``torch.round``; a hot one is near x itself. Differentiable once, in x.
 
-    Raises ValueError for another dtype and for a temperature that is not positive and finite.
+    Raises ValueError for another dtype and for a temperature that is not a positive and finite number.
     """
     check_inputs(x=x)
+    _check_number("temperature", temperature)
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature={temperature} must be positive and finite; for its limit at 0, torch.round(x)")
     return SoftRound.apply(x, float(temperature))
@@ -228,9 +229,15 @@ def rounding_penalty(
     both tensors; at a kink, where x is the target, an integer or halfway between two, that term's slope is taken as
     torch takes it for this formula.
 
-    Raises ValueError for shapes, dtypes or devices that differ (nothing is broadcast), for another dtype, and for an
-    unknown reduction.
+    Raises ValueError for shapes, dtypes or devices that differ (nothing is broadcast), for another dtype, for an
+    unknown reduction, and for a weight that is no number.
     """
     check_reduction(reduction)
     check_inputs(x=x, target=target)
+    _check_number("weight", weight)
     return reduced(RoundingPenalty.apply(x, target, float(weight)), reduction)
+
+
+def _check_number(name: str, value: float) -> None:
+    if isinstance(value, torch.Tensor):
+        raise ValueError(f"{name} is a tensor, and would get no gradient here; pass a number: {name}.item()")

@@ -21,6 +21,7 @@ _LAZY = {
     "debug": "workbench.stepping",
     "trace": "workbench.stepping",
     "losses": None,
+    "patterns": None,
     "plot": None,
 }
 

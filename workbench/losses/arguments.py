@@ -7,21 +7,21 @@ import torch
 REDUCTIONS = ("none", "sum", "mean")
 
 
-def check_floating(name: str, tensor: torch.Tensor) -> None:
-    """Raise ValueError unless the tensor is float32 or float64."""
+def check_floating(name: str, tensor: torch.Tensor, taker: str = "this loss") -> None:
+    """Raise ValueError unless the tensor is float32 or float64; ``taker`` is who takes it, for the message."""
     if tensor.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{name} is {tensor.dtype}; this loss takes torch.float32 or torch.float64: {name}.float()")
+        raise ValueError(f"{name} is {tensor.dtype}; {taker} takes torch.float32 or torch.float64: {name}.float()")
 
 
-def check_same(name: str, tensor: torch.Tensor, other_name: str, other: torch.Tensor) -> None:
-    """Raise ValueError unless two tensors have one shape, dtype and device."""
+def check_same(name: str, tensor: torch.Tensor, other_name: str, other: torch.Tensor, taker: str = "this loss") -> None:
+    """Raise ValueError unless two tensors have one shape, dtype and device; ``taker`` is as in check_floating."""
     for what in ("shape", "dtype", "device"):
         one, two = getattr(tensor, what), getattr(other, what)
         if one != two:
             if what == "shape":
                 one, two = tuple(one), tuple(two)
             raise ValueError(
-                f"{name} has {what} {one} and {other_name} has {what} {two}; this loss wants them equal and converts "
+                f"{name} has {what} {one} and {other_name} has {what} {two}; {taker} wants them equal and converts "
                 "nothing by itself"
             )
 

@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     audit.add_argument(
         "name",
         metavar="NAME",
-        help="a loss that `workbench list` names, or path/to/file.py:Function, where the file also has example(), which "
-        "returns the inputs, and may have reference(*inputs), the same in plain torch",
+        help="a loss that `workbench list` names, or path/to/file.py:Function, where the file also has example(), "
+        "which returns the inputs, and may have reference(*inputs), the same in plain torch",
     )
     chosen = parser.parse_args(arguments)
     run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit}[chosen.command]

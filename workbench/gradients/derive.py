@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import torch
+from sympy.printing.latex import greek_letters_set
 
 from workbench.executors import best_device
 from workbench.gradients.symbolic import forms, points
 from workbench.gradients.symbolic.functions import Maximum, Minimum
-from workbench.gradients.symbolic.printing import compiled, source
+from workbench.gradients.symbolic.printing import compiled, source, typed
 from workbench.gradients.symbolic.reading import DerivationError, Formula, formula
 from workbench.gradients.symbolic.recognition import recognise
 from workbench.gradients.symbolic.stability import Stability, sweep
@@ -134,15 +135,15 @@ def _derived(read: Formula, position: int, dtype: torch.dtype) -> Derivation:
     short = forms.shortest(found)
     kind = getattr(np, DTYPES[dtype])
     tried = points.table([p.name for p in read.parameters], position, points.along(-REACH, REACH, kind, 17), {}, kind)
-    computed = forms.best(found, read.parameters, Truth(read, position, REACH), tried, DTYPES[dtype])
+    computed = forms.best(found, read, Truth(read, position, REACH), tried, DTYPES[dtype])
     own = "derivative" if read.name == "<lambda>" else read.name
     name = f"{own}_d{parameter.name}"
     return Derivation(
         name=name,
         by=parameter.name,
         dtype=dtype,
-        latex=sp.latex(short),
-        source=source(name, read.parameters, computed, DTYPES[dtype]),
+        latex=_latex(short, read),
+        source=source(name, read, computed, DTYPES[dtype]),
         steps=_steps(read, parameter, known, raw, short, computed, DTYPES[dtype]),
         kinks=_kinks(known, parameter),
         formula=read,
@@ -163,7 +164,7 @@ def _steps(
     ]
     steps: list[Step] = []
     for words, left, value in lines:
-        latex = left + sp.latex(value)
+        latex = left + _latex(value, read)
         if not steps or latex != steps[-1].latex:
             steps.append(Step(words, latex))
     return tuple(steps)
@@ -176,15 +177,26 @@ def _kinks(known: sp.Expr, by: sp.Symbol) -> tuple[str, ...]:
         if not e.has(by):
             continue
         if isinstance(e, sp.Abs):
-            found.append(f"where {e.args[0]} = 0, abs has slope 0")
+            found.append(f"where {typed(e.args[0])} = 0, abs has slope 0")
         elif isinstance(e, Maximum | Minimum):
             word = "max" if isinstance(e, Maximum) else "min"
-            found.append(f"where {e.args[0]} = {e.args[1]}, {word} has the slope of {e.args[0]}, its first argument")
+            first, second = map(typed, e.args)
+            found.append(f"where {first} = {second}, {word} has the slope of {first}, its first argument")
         else:
-            tests = ", ".join(str(c) for _, c in e.args if c != sp.true and c.has(by))
+            tests = ", ".join(typed(c) for _, c in e.args if c != sp.true and c.has(by))
             if tests:
                 found.append(f"where a branch ends ({tests}), the slope of the branch that the test chooses")
     return tuple(dict.fromkeys(found))
+
+
+def _latex(value: sp.Expr, read: Formula) -> str:
+    """A formula as LaTeX, with Greek letters for constants that are named after them."""
+    names = {}
+    for constant in read.constants:
+        name = constant.name.lower()
+        is_greek = name in greek_letters_set
+        names[constant] = f"\\{name}" if is_greek else sp.latex(sp.Symbol(constant.name))
+    return sp.latex(value, symbol_names=names)
 
 
 def _slope(by: str) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import sympy as sp
 
 from workbench.gradients.symbolic.printing import source
-from workbench.gradients.symbolic.reading import DerivationError
+from workbench.gradients.symbolic.reading import DerivationError, Formula
 from workbench.gradients.symbolic.recognition import complements, recognise
-from workbench.gradients.symbolic.truth import Truth
+from workbench.gradients.symbolic.truth import Truth, exact
 
 GOOD = 4.0
 """Forms that err by no more units in the last place than this are told apart by their length alone."""
@@ -51,21 +51,25 @@ def shortest(found: Sequence[sp.Expr]) -> sp.Expr:
 
 def best(
     found: Sequence[sp.Expr],
-    parameters: Sequence[sp.Symbol],
+    read: Formula,
     truth: Truth,
     points: Sequence[tuple[float, ...]],
     dtype: str,
 ) -> sp.Expr:
     """The form to compute: the shortest of those that err least at these points.
 
-    Raises DerivationError where no form can be written as source.
+    Raises DerivationError where no form is the derivative, or none can be written as source.
     """
     truths = [(point, true) for point in points if (true := truth.at(point)) is not None]
+    if not truths:
+        raise DerivationError(f"{read.name!r} has no real derivative at any of the {len(points):,} points tried")
     ranked = []
-    problem: DerivationError | None = None
+    problem = DerivationError(f"SymPy's derivative of {read.name!r} is not its slope; write it in another form")
     for form in found:
         try:
-            function = emulated(source("derivative", parameters, form, dtype), "derivative", dtype)
+            if not _is_derivative(exact(read.parameters, form.subs(read.constants)), truths, truth):
+                continue
+            function = emulated(source("derivative", read, form, dtype), "derivative", dtype)
         except DerivationError as error:
             problem = error
             continue
@@ -102,6 +106,19 @@ class _Math:
         return found or (lambda u: self.kind(getattr(math, name)(u)))
 
 
+def _is_derivative(form: Callable, truths: Sequence[tuple[tuple[float, ...], mpmath.mpf]], truth: Truth) -> bool:
+    """Whether a form is the derivative at these points, in many digits: simplifying must not have changed it."""
+    with mpmath.workdps(truth.digits):
+        for point, true in truths:
+            try:
+                got = mpmath.mpf(form(*map(mpmath.mpf, point)))
+            except (ZeroDivisionError, TypeError):
+                continue  # a removable gap, which _badness counts
+            if mpmath.isfinite(got) and not truth.is_slope(got, point, true):
+                return False
+    return True
+
+
 def _badness(
     function: Callable, truths: Sequence[tuple[tuple[float, ...], mpmath.mpf]], truth: Truth, dtype: str
 ) -> tuple[int, int]:
@@ -125,4 +142,6 @@ def _by_branch(rewrite: Callable[[sp.Expr], sp.Expr], e: sp.Expr) -> sp.Expr:
 
 
 def _length(e: sp.Expr) -> int:
-    return int(sp.count_ops(e))
+    """Operations, and the digits of constants beyond the usual."""
+    digits = sum(max(0, len(f"{n.p}{n.q}") - 4) for n in e.atoms(sp.Rational))
+    return int(sp.count_ops(e)) + digits

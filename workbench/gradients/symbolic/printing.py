@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
 
 from workbench.gradients.symbolic.functions import Maximum, Minimum, Sigmoid, Softplus
-from workbench.gradients.symbolic.reading import DerivationError
+from workbench.gradients.symbolic.reading import DerivationError, Formula
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 """How tightly a piece of text holds together."""
@@ -47,17 +47,21 @@ def sign(u):
 """Device functions that a derivative may call."""
 
 
-def source(name: str, parameters: Sequence[sp.Symbol], value: sp.Expr, dtype: str) -> str:
-    """The source of a module with a device function ``name`` of these parameters that computes ``value``.
+def source(name: str, read: Formula, value: sp.Expr, dtype: str) -> str:
+    """The source of a module with a device function ``name`` that computes ``value`` from a formula's parameters.
 
     ``dtype`` is "float32" or "float64"; every constant is of it.
     """
     printer = _Printer(dtype)
-    taken = {p.name for p in parameters} | {name}
+    taken = {s.name for s in (*read.parameters, *read.constants)} | {name}
     body = "\n".join(f"    {line}" for line in printer.block(value, taken))
     constants = {"zero": printer.constant(0), "one": printer.constant(1)}
     helpers = "".join("\n" + HELPERS[h].format(**constants) for h in HELPERS if h in printer.helpers)
-    arguments = ", ".join(p.name for p in parameters)
+    arguments = ", ".join(p.name for p in read.parameters)
+    used = sorted(value.free_symbols & set(read.constants), key=lambda s: s.name)
+    if used:
+        lines = (f"{s.name} = {printer.constant(float(read.constants[s]))}" for s in used)
+        helpers = "\n" + "\n".join(lines) + "\n" + ("\n" + helpers if helpers else "")
     own = f"\n\n@cuda.jit(device=True)\ndef {name}({arguments}):\n{body}\n"
     whole = helpers + own
     imports = "import math\n\n" if "math." in whole else ""
@@ -72,6 +76,12 @@ def compiled(text: str, name: str) -> Any:
     module: dict[str, Any] = {"__name__": f"workbench.derived.{name}"}
     exec(compile(ast.parse(text), file, "exec"), module)
     return module[name]
+
+
+def typed(e: sp.Basic) -> str:
+    """An expression or a condition as one would type it."""
+    printer = _Printer("float64")
+    return printer.text(e) if isinstance(e, sp.Expr) else printer.condition(e)
 
 
 class _Printer:
@@ -101,8 +111,28 @@ class _Printer:
             return lines
         names = (s for s in sp.numbered_symbols("t", start=1, real=True) if s.name not in taken)
         shared, (last,) = sp.cse(value, symbols=names, order="none")
-        lines = [f"{name} = {self.text(part)}" for name, part in shared]
-        return [*lines, f"return {self.text(last)}"]
+        lines: list[str] = []
+        trivial: dict[sp.Expr, sp.Expr] = {}
+        for name, part in shared:
+            part = part.xreplace(trivial)
+            if (-part).is_Symbol:
+                trivial[name] = part
+            else:
+                lines += self._assignments(name, part, names)
+        result = sp.Symbol("return")
+        return lines + self._assignments(result, last.xreplace(trivial), names)
+
+    def _assignments(self, name: sp.Symbol, value: sp.Expr, names: Iterator[sp.Symbol]) -> list[str]:
+        """``name = value``, after names for what is raised to a power: that is multiplied by itself."""
+        lines = []
+        bases = {p.base for p in value.atoms(sp.Pow) if p.exp.is_Integer and 2 <= abs(p.exp) <= 4 and p.base.args}
+        for base in sorted(bases, key=sp.default_sort_key):
+            if not value.has(base):
+                continue
+            short = next(names)
+            lines += self._assignments(short, base, names)
+            value = value.xreplace({base: short})
+        return [*lines, f"return {self.text(value)}" if name.name == "return" else f"{name} = {self.text(value)}"]
 
     def text(self, e: sp.Expr, least: int = 0) -> str:
         """An expression, in parentheses if it holds together less than ``least``."""
@@ -151,7 +181,10 @@ class _Printer:
         raise DerivationError(f"{type(e).__name__} appears in the derivative and has no counterpart in a kernel")
 
     def _sum(self, e: sp.Add) -> str:
-        """Terms in SymPy's order, with one that is added in front."""
+        """Terms in SymPy's order, with one that is added in front; a number common to all of them before them."""
+        common, rest = e.primitive()
+        if common != 1 and all(abs(t.as_coeff_Mul()[0]) == 1 for t in rest.args):
+            return f"{self.text(common)} * {self.text(rest, ATOM)}"
         terms = sorted(e.as_ordered_terms(), key=lambda t: t.could_extract_minus_sign())
         words = self.text(terms[0], SUM)
         for term in terms[1:]:

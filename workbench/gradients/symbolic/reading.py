@@ -25,11 +25,17 @@ class DerivationError(ValueError):
 
 
 class Formula(NamedTuple):
-    """A function as a formula: its name, its parameters in order, and its value."""
+    """A function as a formula: its name, its parameters in order, its value, and the constants in it by name."""
 
     name: str
     parameters: tuple[sp.Symbol, ...]
     value: sp.Expr
+    constants: dict[sp.Symbol, sp.Expr]
+
+    @property
+    def number(self) -> sp.Expr:
+        """The value with numbers in place of the constants' names."""
+        return self.value.subs(self.constants)
 
 
 CALLS: dict[Any, Callable[..., sp.Expr]] = {
@@ -65,6 +71,9 @@ CALLS: dict[Any, Callable[..., sp.Expr]] = {
 }
 """What a function may call, from the object that the name is bound to."""
 
+RESERVED = ("math", "cuda", "float32", "float64", "sigmoid", "softplus", "sign")
+"""Names that the source of a derivative has for itself."""
+
 OPERATIONS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -97,17 +106,22 @@ def formula(function: Callable) -> Formula:
         function = numba_cuda.python_function(function)
     if not inspect.isfunction(function):
         raise DerivationError(f"{function!r} is no function written in Python; derive a `def` or a device function")
-    reader = _Reader(function)
+    constants: dict[sp.Symbol, sp.Expr] = {}
+    reader = _Reader(function, constants)
     symbols = tuple(sp.Symbol(name, real=True) for name in reader.parameters)
-    return Formula(function.__name__, symbols, reader.value(symbols))
+    return Formula(function.__name__, symbols, reader.value(symbols), constants)
 
 
 class _Reader:
-    """Reads one function; the functions that it calls are read by further ones."""
+    """Reads one function; the functions that it calls are read by further ones, into the same ``constants``."""
 
-    def __init__(self, function: Callable, callers: tuple[Callable, ...] = ()) -> None:
+    def __init__(
+        self, function: Callable, constants: dict[sp.Symbol, sp.Expr], callers: tuple[Callable, ...] = ()
+    ) -> None:
         self.function = function
+        self.constants = constants
         self.callers = (*callers, function)
+        self.reserved = {*self.callers[0].__code__.co_varnames, *RESERVED}
         try:
             self.definition: ast.FunctionDef | ast.Lambda = _definition(function)
             self.names = Names(function)
@@ -117,6 +131,9 @@ class _Reader:
         if arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
             raise self.refusal(self.definition, "parameters with * cannot be derived; name each scalar")
         self.parameters = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+        for name in RESERVED:
+            if name in self.parameters and not callers:
+                raise self.refusal(self.definition, f"the derivative calls something {name!r}; rename that parameter")
 
     def refusal(self, node: ast.AST, said: str) -> DerivationError:
         """The error that names the line of a node."""
@@ -152,6 +169,8 @@ class _Reader:
                     bound = bound | {name: self.expression(whole, bound)}
                 case ast.If(test=test, body=then, orelse=otherwise):
                     condition = self.condition(test, bound)
+                    if condition.free_symbols <= set(self.constants):
+                        condition = condition.subs(self.constants)
                     rest = list(body[k + 1 :])
                     if condition in (sp.true, sp.false):
                         return self.statements([*(then if condition == sp.true else otherwise), *rest], bound)
@@ -180,7 +199,9 @@ class _Reader:
                 return self.number(node, value)
             case ast.Name(id=name) if name in bound:
                 return bound[name]
-            case ast.Name() | ast.Attribute():
+            case ast.Name(id=name):
+                return self.constant(name, self.number(node, self.outside(node)))
+            case ast.Attribute():
                 return self.number(node, self.outside(node))
             case ast.BinOp(left=left, op=operation, right=right):
                 if type(operation) not in OPERATIONS:
@@ -188,6 +209,8 @@ class _Reader:
                 a, b = self.expression(left, bound), self.expression(right, bound)
                 if isinstance(operation, ast.Div) and b == 0:
                     raise self.refusal(node, f"`{ast.unparse(node)}` divides by zero")
+                if isinstance(operation, ast.Pow):
+                    b = b.subs(self.constants)
                 return OPERATIONS[type(operation)](a, b)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.expression(operand, bound)
@@ -247,7 +270,7 @@ class _Reader:
                 )
             if called in self.callers:
                 raise self.refusal(node, f"{called.__name__!r} calls itself; a formula cannot")
-            inner = _Reader(called, self.callers)
+            inner = _Reader(called, self.constants, self.callers)
             if len(inner.parameters) != len(arguments):
                 raise TypeError
             return inner.value(arguments)
@@ -263,6 +286,16 @@ class _Reader:
         if value is UNKNOWN:
             raise self.refusal(node, f"`{ast.unparse(node)}` has no value here; assign it on every path before")
         return value
+
+    def constant(self, name: str, value: sp.Expr) -> sp.Expr:
+        """A constant under its name, so that it keeps it; under its value where the name stands for another."""
+        if not value.is_Rational or value == 0 or name in self.reserved:
+            return value
+        same = next((s for s in self.constants if s.name == name), None)
+        if same is None:
+            same = sp.Symbol(name, real=True, positive=bool(value > 0), zero=False)
+            self.constants[same] = value
+        return same if self.constants[same] == value else value
 
     def number(self, node: ast.expr, value: Any) -> sp.Expr:
         """A constant, read as the decimal that was written: 0.1 is one tenth."""

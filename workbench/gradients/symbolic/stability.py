@@ -17,7 +17,7 @@ from workbench.launch import blocks, launch
 from workbench.tables import Table
 
 ALLOWED = 16.0
-"""A derivative holds where it errs by no more than this, in units of the last place of the result or of an input."""
+"""A derivative holds where it errs by no more than this, in ulps of the result or of the parameter."""
 
 KERNEL = """
 
@@ -27,7 +27,7 @@ def evaluate(arguments, answers):
     if i < answers.size:
         answers[i] = {call}
 """
-"""A kernel that evaluates a device function, one point a thread. Updates: answers [n], from arguments [n, parameters]."""
+"""A kernel that evaluates a device function at arguments [n, parameters]. Updates: answers [n]."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Stability:
     """A sweep of a derivative over a range of one parameter, against mpmath.
 
     ``worst`` is the largest error in units of the last place (ulp) of the true derivative, at ``where``; ``relative``
-    is the same with the unit of an input where its last bit moves the result by more. ``holds`` is the part of the
-    range around its middle where ``relative`` stays within 16, or None.
+    is the same with what the last bit of the parameter makes of the result for unit, where that is more. ``holds`` is
+    the part of the range around its middle where ``relative`` stays within 16, or None.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Stability:
             (
                 (f"holds to {ALLOWED:g} ulp for {self.by}", held),
                 ("worst error", f"{self.worst:.3g} ulp of the result, at {at}"),
-                ("worst error, in ulps of the result or of an input", f"{self.relative:.3g} ulp"),
+                ("worst error, in ulps of the result or of the parameter", f"{self.relative:.3g} ulp"),
                 ("points, each against mpmath", f"{self.points:,}"),
             ),
         )
@@ -82,7 +82,7 @@ def sweep(
     others: Mapping[str, Sequence[float]],
     device: torch.device,
 ) -> Stability:
-    """Run the device function ``name`` of this source in a kernel over the range and hold each answer against the truth."""
+    """Run the device function ``name`` of this source over the range and hold each answer against the truth."""
     kind = np.float32 if dtype == torch.float32 else np.float64
     names = [p.name for p in formula.parameters]
     values = points.along(low, high, kind, 121)

@@ -16,16 +16,25 @@ EXCUSED = 4.0
 
 
 def exact(parameters: Sequence[sp.Symbol], value: sp.Expr) -> Callable:
-    """An expression as a function of mpmath numbers. Of nothing recognised: the formula as it was read."""
-    pairs = {"Maximum": lambda a, b: b if b > a else a, "Minimum": lambda a, b: b if b < a else a}
-    return sp.lambdify(parameters, value, modules=[pairs, "mpmath"])
+    """An expression as a function of mpmath numbers."""
+    whole = {
+        "Maximum": lambda a, b: b if b > a else a,
+        "Minimum": lambda a, b: b if b < a else a,
+        "Sigmoid": lambda u: 1 / (1 + mpmath.exp(-u)),
+        "Softplus": lambda u: mpmath.log(1 + mpmath.exp(u)),
+    }
+    return sp.lambdify(parameters, value, modules=[whole, "mpmath"])
+
+
+SAME = 1e-13
+"""Two derivatives are the same if they differ by no more, relative to the larger: constants have 16 digits."""
 
 
 class Truth:
     """The derivative of a formula by one parameter, at any point, from values of the formula alone."""
 
     def __init__(self, formula: Formula, by: int, reach: float) -> None:
-        self.value = exact(formula.parameters, formula.value)
+        self.value = exact(formula.parameters, formula.number)
         self.by = by
         self.digits = 50 + min(2 * math.ceil(reach), 2000)  # exp(-reach) beside 1, and squared
 
@@ -44,10 +53,11 @@ class Truth:
             return found if isinstance(found, mpmath.mpf) and mpmath.isfinite(found) else None
 
     def error(self, got: float, point: Sequence[float], truth: mpmath.mpf, dtype: type) -> tuple[float, float]:
-        """The error in units of the last place of the truth, and in those of the truth or an input, if larger.
+        """The error in units of the last place of the truth, and in those of the truth or of what it is derived
+        by, if larger.
 
-        The second forgives what no formula can avoid: near a crossing of zero, the last bit of an input decides. At a
-        kink, any value between the slopes to both sides is right.
+        The second forgives what no formula can avoid: near a crossing of zero, the last bit of the input decides. At
+        a kink, any value between the slopes to both sides is right.
         """
         plain = _units(got, truth, spacing(truth, dtype), dtype)
         if plain <= EXCUSED:
@@ -59,12 +69,21 @@ class Truth:
             if low - slack <= got <= high + slack and abs(high - low) > slack:
                 return 0.0, 0.0
         unit = spacing(truth, dtype)
-        for k, value in enumerate(point):
-            moved = [*point[:k], float(np.nextafter(dtype(value), dtype(np.inf))), *point[k + 1 :]]
-            there = self.at(moved)
-            if there is not None:
-                unit = max(unit, abs(there - truth))
+        there = self.at([*point[: self.by], float(np.nextafter(dtype(point[self.by]), dtype(np.inf))),
+                         *point[self.by + 1 :]])  # fmt: skip
+        if there is not None:
+            unit = max(unit, abs(there - truth))
         return plain, _units(got, truth, unit, dtype)
+
+    def is_slope(self, got: mpmath.mpf, point: Sequence[float], truth: mpmath.mpf) -> bool:
+        """Whether a derivative that was computed in many digits is this one: at a kink, between those to both sides."""
+        scale = max(abs(truth), abs(got))
+        if abs(got - truth) <= SAME * scale:
+            return True
+        sides = [self.at(point, side) for side in (-1, 1)]
+        if None in sides or abs(sides[0] - sides[1]) <= SAME * scale:
+            return False
+        return min(sides) - SAME * scale <= got <= max(sides) + SAME * scale
 
 
 def spacing(value: mpmath.mpf, dtype: type) -> mpmath.mpf:

@@ -12,10 +12,7 @@ import numpy as np
 
 from workbench.gradients.symbolic import points
 from workbench.gradients.symbolic.reading import DerivationError, Formula
-from workbench.gradients.symbolic.truth import Truth, exact
-
-DIGITS = 1e-13
-"""Two functions are the same if they differ by no more, relative to the larger: a constant is written in 16 digits."""
+from workbench.gradients.symbolic.truth import SAME, Truth, exact
 
 ROUNDED = 1e-6
 """A difference up to this is what a constant makes that was rounded to seven digits or more."""
@@ -58,7 +55,7 @@ def compare(formula: Formula, by: int, hand: Formula) -> Verdict:
             f"a gradient to compare has those of {formula.name!r}: {', '.join(names)}"
         )
     truth = Truth(formula, by, REACH)
-    written = exact(hand.parameters, hand.value)
+    written = exact(hand.parameters, hand.number)
     values = points.along(-REACH, REACH, np.float64, 33)
     seen = []
     for point in points.table(names, by, values, {}, np.float64):
@@ -68,17 +65,17 @@ def compare(formula: Formula, by: int, hand: Formula) -> Verdict:
             continue
         scale = max(abs(true), abs(got))
         difference = float(abs(true - got) / scale) if scale else 0.0
-        if difference > DIGITS and _is_kink(truth, point, got):
+        if difference > SAME and truth.is_slope(got, point, true):
             continue
         seen.append((difference, point, got, true))
     if not seen:
         raise DerivationError(f"{formula.name!r} has no real derivative at any of the points that were tried")
     difference, point, got, true = max(seen, key=lambda s: s[0])
     where = dict(zip(names, point, strict=True))
-    if difference <= DIGITS:
-        words = f"at {len(seen):,} points they agree to {-math.log10(DIGITS):.0f} digits or more"
+    if difference <= SAME:
+        words = f"at {len(seen):,} points they agree to {-math.log10(SAME):.0f} digits or more"
         return Verdict(True, words, difference, where)
-    wrong = [s for s in seen if s[0] > DIGITS]
+    wrong = [s for s in seen if s[0] > SAME]
     at = ", ".join(f"{name} = {value:.6g}" for name, value in where.items())
     words = (
         f"{_kind(wrong, seen)}{len(wrong):,} of {len(seen):,} points differ; "
@@ -95,12 +92,6 @@ def _at(function: object, point: Sequence[float]) -> mpmath.mpf | None:
         except (ZeroDivisionError, ValueError, OverflowError, TypeError):
             return mpmath.nan
     return found
-
-
-def _is_kink(truth: Truth, point: tuple[float, ...], got: mpmath.mpf) -> bool:
-    """Whether the slopes to both sides differ here, and the answer is between them."""
-    sides = [truth.at(point, side) for side in (-1, 1)]
-    return None not in sides and abs(sides[0] - sides[1]) > DIGITS and min(sides) <= got <= max(sides)
 
 
 def _kind(wrong: Sequence[tuple], seen: Sequence[tuple]) -> str:

@@ -2,6 +2,8 @@
 
 import math
 
+from mpmath import mp
+
 DELTA = 1.5
 C = 4.685
 ALPHA = 0.25

@@ -24,18 +24,18 @@ MATH = {
 
 HELPERS = {
     "sigmoid": """
-@cuda.jit(device=True)
+@cuda.jit(device=True, inline="always")
 def sigmoid(u):
     tail = math.exp(-abs(u))
     return (tail if u < {zero} else {one}) / ({one} + tail)
 """,
     "softplus": """
-@cuda.jit(device=True)
+@cuda.jit(device=True, inline="always")
 def softplus(u):
     return max(u, {zero}) + math.log1p(math.exp(-abs(u)))
 """,
     "sign": """
-@cuda.jit(device=True)
+@cuda.jit(device=True, inline="always")
 def sign(u):
     if u > {zero}:
         return {one}
@@ -44,7 +44,7 @@ def sign(u):
     return u  # zero, and NaN
 """,
 }
-"""Device functions that a derivative may call."""
+"""Device functions that a derivative may call; inlined, so that Numba compiles the whole where there is no GPU."""
 
 
 def source(name: str, read: Formula, value: sp.Expr, dtype: str) -> str:

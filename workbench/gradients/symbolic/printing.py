@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,7 +72,7 @@ def source(name: str, read: Formula, value: sp.Expr, dtype: str) -> str:
 
 def compiled(text: str, name: str) -> Any:
     """The device function ``name`` of a module's source, whose text tools can read back."""
-    file = f"<{name} derived {abs(hash(text)):x}>"
+    file = f"<{name} derived {zlib.crc32(text.encode()):08x}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     module: dict[str, Any] = {"__name__": f"workbench.derived.{name}"}
     exec(compile(ast.parse(text), file, "exec"), module)

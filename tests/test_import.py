@@ -11,7 +11,8 @@ IMPORT = """
 import sys
 import torch
 import workbench
-heavy = ("numba", "llvmlite", "matplotlib", "rich", "jupyter", "jupyterlab", "IPython", "ipywidgets", "sklearn")
+heavy = ("numba", "llvmlite", "matplotlib", "rich", "jupyter", "jupyterlab", "IPython", "ipywidgets", "sklearn",
+         "sympy", "mpmath")
 found = sorted({name.split(".")[0] for name in sys.modules} & set(heavy))
 assert not found, found
 assert not torch.cuda.is_initialized()

@@ -19,6 +19,7 @@ _LAZY = {
     "audit": "workbench.gradients.audit",
     "GradientAudit": "workbench.gradients.audit",
     "debug": "workbench.stepping",
+    "derive": "workbench.gradients.derive",
     "trace": "workbench.stepping",
     "losses": None,
     "patterns": None,

@@ -1,0 +1,1 @@
+"""What :func:`workbench.derive` is made of: reading, recognition, printing, truth, stability, comparison."""

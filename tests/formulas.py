@@ -8,6 +8,9 @@ def squared_error(x, y, reduction="mean"):
     return reduce(difference * difference, reduction, x.numel())
 
 
+squared_distance = squared_error
+
+
 def cross_entropy(logits, target, weight=None, reduction="mean"):
     weight = torch.ones_like(logits[0]) if weight is None else weight
     shifted = logits - logits.detach().max(1, keepdim=True).values

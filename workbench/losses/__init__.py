@@ -9,9 +9,19 @@ import torch
 
 from workbench.losses import references
 from workbench.losses.cross_entropy import CrossEntropy, cross_entropy
+from workbench.losses.squared_distance import SquaredDistance, squared_distance
 from workbench.losses.squared_error import SquaredError, squared_error
 
-__all__ = ["ALL", "CrossEntropy", "Loss", "SquaredError", "cross_entropy", "squared_error"]
+__all__ = [
+    "ALL",
+    "CrossEntropy",
+    "Loss",
+    "SquaredDistance",
+    "SquaredError",
+    "cross_entropy",
+    "squared_distance",
+    "squared_error",
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Loss:
     example: Callable[[torch.device], tuple[torch.Tensor, ...]]
 
 
-def _squared_error_example(device: torch.device) -> tuple[torch.Tensor, ...]:
+def _two_vectors(device: torch.device) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, 4096, generator=generator)
     return x.to(device).requires_grad_(), y.to(device).requires_grad_()
@@ -51,7 +61,14 @@ ALL = {
             "(x - y)², element by element",
             squared_error,
             references.squared_error,
-            _squared_error_example,
+            _two_vectors,
+        ),
+        Loss(
+            "squared_distance",
+            "Σ (x - y)², summed in the kernel",
+            squared_distance,
+            references.squared_distance,
+            _two_vectors,
         ),
         Loss(
             "cross_entropy",

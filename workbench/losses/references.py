@@ -14,6 +14,12 @@ def squared_error(x: torch.Tensor, y: torch.Tensor, reduction: str = "mean") -> 
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
+def squared_distance(x: torch.Tensor, y: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+    """Σ (x - y)², divided by the number of elements for ``"mean"``."""
+    total = ((x - y) ** 2).sum()
+    return total / x.numel() if reduction == "mean" else total
+
+
 def cross_entropy(
     logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None, reduction: str = "mean"
 ) -> torch.Tensor:

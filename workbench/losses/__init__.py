@@ -72,7 +72,7 @@ ALL = {
         ),
         Loss(
             "cross_entropy",
-            "softmax cross entropy over class logits, with class weights",
+            "softmax cross entropy over class logits, with weights of classes and samples and label smoothing",
             cross_entropy,
             references.cross_entropy,
             _cross_entropy_example,

@@ -27,6 +27,12 @@ def cross_entropy_inputs(dtype=torch.float64, device="cpu"):
     return logits, target, torch.rand(CLASSES, dtype=dtype, device=device) + 0.5
 
 
+def adaptive_robust_inputs(dtype=torch.float64, device="cpu"):
+    x = 3 * torch.randn(N, dtype=dtype, device=device)
+    alpha, scale = torch.rand(2, N, dtype=dtype, device=device)
+    return x.requires_grad_(), (alpha + 0.5).requires_grad_(), (scale + 0.5).requires_grad_()
+
+
 @dataclass
 class Case:
     """``inputs(dtype, device)`` makes inputs, of which the first requires grad, for N losses."""
@@ -48,7 +54,8 @@ SQUARED_ERROR = Case("squared_error", squared_error_inputs)
 CROSS_ENTROPY = Case("cross_entropy", cross_entropy_inputs)
 SQUARED_DISTANCE = Case("squared_distance", squared_error_inputs, IN_KERNEL)
 IN_ORDER = Case("squared_distance", squared_error_inputs, IN_KERNEL, {"deterministic": True})
-CASES = [SQUARED_ERROR, CROSS_ENTROPY, SQUARED_DISTANCE, IN_ORDER]
+ADAPTIVE_ROBUST = Case("adaptive_robust", adaptive_robust_inputs)
+CASES = [SQUARED_ERROR, CROSS_ENTROPY, SQUARED_DISTANCE, IN_ORDER, ADAPTIVE_ROBUST]
 
 
 def each(**cases):
@@ -155,6 +162,8 @@ WASTED = {
     "squared_distance y": (SQUARED_DISTANCE, (1,), 1, 1),
     "squared_distance x and y": (SQUARED_DISTANCE, (0, 1), 1, 2),
     "squared_distance deterministic x": (IN_ORDER, (0,), 2, 1),
+    "adaptive_robust scale": (ADAPTIVE_ROBUST, (2,), 1, 1),
+    "adaptive_robust all": (ADAPTIVE_ROBUST, (0, 1, 2), 1, 3),
     "cross_entropy logits": (CROSS_ENTROPY, (0,), 1, 1),
 }
 

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 import torch
 
 from workbench.losses import references
+from workbench.losses.adaptive_robust import AdaptiveRobust, AdaptiveRobustByDifferences, adaptive_robust
 from workbench.losses.cross_entropy import CrossEntropy, cross_entropy
 from workbench.losses.squared_distance import SquaredDistance, squared_distance
 from workbench.losses.squared_error import SquaredError, squared_error
 
 __all__ = [
     "ALL",
+    "AdaptiveRobust",
+    "AdaptiveRobustByDifferences",
     "CrossEntropy",
     "Loss",
     "SquaredDistance",
     "SquaredError",
+    "adaptive_robust",
     "cross_entropy",
     "squared_distance",
     "squared_error",
@@ -53,6 +57,16 @@ def _cross_entropy_example(device: torch.device) -> tuple[torch.Tensor, ...]:
     return logits.to(device).requires_grad_(), target.to(device), weight.to(device)
 
 
+def _adaptive_robust_example(device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Each element with a shape of its own, from 0.5 to 1.5 or from -0.5 to -1.5: at 0 the reference is 0/0."""
+    generator = torch.Generator().manual_seed(0)
+    residuals = 3 * torch.randn(4096, generator=generator)
+    alpha = torch.rand(4096, generator=generator) + 0.5
+    alpha[::2] *= -1
+    scale = torch.rand(4096, generator=generator) + 0.5
+    return tuple(x.to(device).requires_grad_() for x in (residuals, alpha, scale))
+
+
 ALL = {
     loss.name: loss
     for loss in (
@@ -76,6 +90,13 @@ ALL = {
             cross_entropy,
             references.cross_entropy,
             _cross_entropy_example,
+        ),
+        Loss(
+            "adaptive_robust",
+            "Barron's general and adaptive robust loss, with a shape and a scale to choose or to learn",
+            adaptive_robust,
+            references.adaptive_robust,
+            _adaptive_robust_example,
         ),
     )
 }

@@ -48,3 +48,10 @@ def cross_entropy(
     if reduction == "mean":
         return loss.sum() / weights[classes].where(counted, 0).sum()
     return loss if reduction == "none" else loss.sum()
+
+
+def adaptive_robust(x: torch.Tensor, alpha: torch.Tensor, scale: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+    """Barron's ρ(x, α, c) as its equation 8 has it, for finite α other than 0 and 2, reduced as ``reduction`` says."""
+    b = (alpha - 2).abs()
+    loss = b / alpha * (((x / scale) ** 2 / b + 1) ** (alpha / 2) - 1)
+    return loss if reduction == "none" else getattr(loss, reduction)()

@@ -205,6 +205,11 @@ def test_learned_shapes_pass_the_audit(device):
     assert {check.verdict for check in audit.checks} == {"right"}, str(audit)
 
 
+def test_a_scale_in_a_tensor_of_no_use_shows():
+    x, scale = torch.tensor([1.0, 2, 2]), torch.tensor([0.0, math.nan, -1])
+    assert adaptive_robust(x, 1.0, scale, "none").isnan().tolist() == [True, True, False]
+
+
 def test_it_is_free_of_races():
     with wb.sanitize() as findings:
         x = torch.randn(300, requires_grad=True)

@@ -166,7 +166,7 @@ def kernels_of(element: types.Float, epsilon: float) -> Kernels:
         """
         i = cuda.grid(1)
         if i < gradient.size:
-            step = relative_step * max(abs(x[i]), scale[i])
+            step = relative_step * max(abs(x[i]), abs(scale[i]))
             above, below = x[i] + step, x[i] - step
             rise = robust(above, alpha[i], scale[i]) - robust(below, alpha[i], scale[i])
             gradient[i] = upstream[i] * (rise / (above - below))
@@ -247,7 +247,8 @@ def adaptive_robust(
     own value; alpha and scale must then be constants.
 
     Raises ValueError for a dtype, device or shape that does not fit, for a number as scale that is not positive, and
-    for an unknown reduction. Where a tensor as scale is not positive, or NaN, the loss and the gradients are NaN.
+    for an unknown reduction. A tensor as scale is not checked, since on a GPU the CPU would have to wait for it: where
+    it is negative its sign does not matter. Where (x / scale)² overflows, as for a scale of 0, the loss is NaN.
     """
     check_floating("x", x)
     alpha, scale = _expanded("alpha", alpha, x), _expanded("scale", scale, x)

@@ -75,6 +75,7 @@ def cases() -> dict[str, tuple]:
     n, rows, classes, points, width = 1 << 20, 1 << 16, 10, 256, 64
     x = torch.randn(n)
     logits, target = torch.randn(rows, classes), torch.arange(rows) % classes
+    weights = (torch.ones(classes), torch.empty(0), torch.ones(rows))
     per_row = [torch.empty(rows) for _ in range(3)]
     a, b = torch.randn(points, width), torch.randn(points, width)
     tiles = points // TILE
@@ -82,7 +83,7 @@ def cases() -> dict[str, tuple]:
         f"element-wise, {n:,} elements": (square, wb.blocks(n), THREADS, x, torch.empty(n)),
         f"tree reduction, {n:,} elements": (tree_sum, wb.blocks(n), THREADS, x, torch.zeros(1)),
         f"softmax cross entropy, {rows:,} rows of {classes} classes": (
-            cross_entropy_kernel, wb.blocks(rows, 128), 128, logits, target, torch.ones(classes), *per_row,
+            cross_entropy_kernel, wb.blocks(rows, 128), 128, logits, target, *weights, -100, *per_row,
         ),
         f"tiled pairwise distances, {points} by {points} points of {width}": (
             pairwise, (tiles, tiles), (TILE, TILE), a, b, torch.empty(points, points),

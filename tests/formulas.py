@@ -8,12 +8,24 @@ def squared_error(x, y, reduction="mean"):
     return reduce(difference * difference, reduction, x.numel())
 
 
+squared_distance = squared_error
+
+
 def cross_entropy(logits, target, weight=None, reduction="mean"):
     weight = torch.ones_like(logits[0]) if weight is None else weight
     shifted = logits - logits.detach().max(1, keepdim=True).values
     log_softmax = shifted - shifted.exp().sum(1, keepdim=True).log()
     loss = -weight[target] * log_softmax[torch.arange(len(target), device=target.device), target]
     return reduce(loss, reduction, weight[target].sum())
+
+
+def adaptive_robust(x, alpha, scale, reduction="mean"):
+    """By cases, each in its own closed form; every other shape by the general one."""
+    u, b = (x / scale) ** 2, (alpha - 2).abs()
+    loss = b / alpha * torch.expm1(alpha / 2 * torch.log1p(u / b))
+    for shape, form in {2.0: u / 2, 0.0: torch.log1p(u / 2), -torch.inf: -torch.expm1(-u / 2)}.items():
+        loss = form if alpha.numel() and bool((alpha == shape).all()) else loss
+    return reduce(loss, reduction, x.numel())
 
 
 def reduce(loss, reduction, count):

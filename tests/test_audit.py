@@ -28,8 +28,11 @@ def of_gradients(audit):
 
 def small_inputs(loss, seed, n=6, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    if loss.name == "squared_error":
+    if loss.name in ("squared_error", "squared_distance"):
         return tuple(torch.randn(2, n, generator=generator))
+    if loss.name == "adaptive_robust":
+        x, alpha, scale = torch.rand(3, n, generator=generator)
+        return 8 * x - 4, (alpha + 0.5).where(x > 0.5, -alpha - 0.5), scale + 0.5
     target = torch.randint(classes, (n,), generator=generator)
     return 3 * torch.randn(n, classes, generator=generator), target, torch.rand(classes, generator=generator) + 0.5
 

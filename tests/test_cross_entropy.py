@@ -9,7 +9,8 @@ from cases import FLOATS, SIZES
 from formulas import assert_as_formula, value_and_gradients
 from torch.nn import functional
 
-from workbench.losses import cross_entropy
+import workbench as wb
+from workbench.losses import cross_entropy, references
 
 INF = math.inf
 REDUCTIONS = ("none", "sum", "mean")
@@ -61,6 +62,79 @@ def test_beside_torch(n, reduction, weighted):
     found = value_and_gradients(cross_entropy, batch, reduction=reduction)
     expected = value_and_gradients(functional.cross_entropy, batch, reduction=reduction)
     torch.testing.assert_close(found, expected, equal_nan=True)
+
+
+def ignoring(target, ignored, ignore_index):
+    """The targets with none, every third, or all of them ignored."""
+    every = {"none": len(target) + 1, "some": 3, "all": 1}[ignored]
+    return target.where((torch.arange(len(target)) + 1) % every != 0, ignore_index)
+
+
+def torchs(logits, target, weight, reduction, sample_weight=None, **options):
+    """torch's cross entropy, each row times its sample weight, and the mean divided by what torch divides by."""
+    if sample_weight is None:
+        return functional.cross_entropy(logits, target, weight, reduction=reduction, **options)
+    loss = sample_weight * functional.cross_entropy(logits, target, weight, reduction="none", **options)
+    weight = logits.new_ones(logits.shape[1]) if weight is None else weight
+    counted = weight[target[target != options["ignore_index"]]].sum()
+    return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.sum() / counted
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("ignored", ["none", "some", "all"])
+@pytest.mark.parametrize("sampled", [False, True], ids=["samples alike", "samples weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["classes alike", "classes weighted"])
+def test_every_combination_beside_torch(weighted, sampled, ignored, label_smoothing, reduction, dtype):
+    """For 1, 2, 10 and 1000 classes, no row, one and more; an ignored index that is no class, and one that is."""
+    for n, classes, ignore_index in [(7, 1, -100), (0, 2, -100), (1, 2, -7), (33, 10, 4), (5, 1000, -100)]:
+        logits, target, weight = inputs(n, classes, dtype)
+        sample_weight = torch.rand(n, dtype=dtype) if sampled else None
+        batch = (logits, ignoring(target, ignored, ignore_index), weight if weighted else None)
+        options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing, "reduction": reduction}
+        upstream = torch.randn(n if reduction == "none" else (), dtype=dtype)
+        found = value_and_gradients(cross_entropy, batch, upstream, sample_weight=sample_weight, **options)
+        expected = value_and_gradients(torchs, batch, upstream, sample_weight=sample_weight, **options)
+        atol = 32 * torch.finfo(dtype).eps
+        torch.testing.assert_close(found, expected, rtol=atol, atol=atol, equal_nan=True)
+
+
+def test_by_hand_smoothed_sampled_and_ignored(device):
+    """Softmax (3/4, 1/4), target 1, ε = 1/2, weights (1, 2), sample weight 10: keep = (1/2, 1), spread = (1/4, 1/2), so
+    10 (log 4 + 1/4 log 4/3 + 1/2 log 4); by the logits 10 (7/4 · 3/4 - 1/4, 7/4 · 1/4 - 1 - 1/2) = ±10 · 17/16.
+    The mean divides by the weight 2 of that target; the other row is ignored, and has NaN for a logit.
+    """
+    rows = [[math.log(3), 0.0], [math.nan, 1.0]]
+    logits = torch.tensor(rows, dtype=torch.float64, device=device, requires_grad=True)
+    target = torch.tensor([1, -100], device=device)
+    weight, sample_weight = torch.tensor([[1.0, 2.0], [10.0, 5.0]], dtype=torch.float64, device=device)
+    loss = cross_entropy(logits, target, weight, sample_weight=sample_weight, label_smoothing=0.5)
+    assert loss.item() == pytest.approx(5 * (1.75 * math.log(4) - 0.25 * math.log(3)), rel=1e-14)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert gradient.flatten().tolist() == pytest.approx([5 * 17 / 16, -5 * 17 / 16, 0, 0], rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_large_logits_smoothed(dtype):
+    """No exponential overflows: the loss is the distance of the logits, to some ulps of itself."""
+    logits = torch.tensor([[1e4, -1e4, 0], [-1e4, 1e4, 0]], dtype=dtype, requires_grad=True)
+    options = {"label_smoothing": 0.25, "reduction": "none"}
+    batch = (logits, torch.tensor([1, 1]))
+    assert_as_formula(cross_entropy, references.cross_entropy, batch, ulps=8, scale=1.0, **options)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_the_audit_passes_with_everything_on(label_smoothing, device):
+    logits, target, weight = inputs(100, device=device)
+    options = {"sample_weight": torch.rand(100, device=device), "label_smoothing": label_smoothing, "ignore_index": 2}
+
+    def given(function):
+        """With constants of whatever dtype is audited."""
+        return lambda z, *rest: function(z, *rest, **options | {"sample_weight": options["sample_weight"].to(z.dtype)})
+
+    audit = wb.audit(given(cross_entropy), logits, target, weight, reference=given(references.cross_entropy))
+    assert {check.verdict for check in audit.checks} == {"right"}, str(audit)
 
 
 @pytest.mark.parametrize("weight", [[0.0, 1, 0, 2, 3], [0.0] * 5], ids=["some", "all"])
@@ -115,6 +189,11 @@ def test_inputs_that_are_not_contiguous(view, device):
     before = [x.clone() for x in (logits, target, weight)]
     batch = (logits, target, weight)
     assert_as_formula(cross_entropy, formulas.cross_entropy, batch, ulps=16, scale=8.0, reduction="none")
+    options = {"sample_weight": torch.rand(len(logits), 2, device=device).t()[1], "reduction": "none"}
+    weighted = value_and_gradients(cross_entropy, batch, options["sample_weight"].flip(0), **options)
+    torch.testing.assert_close(
+        weighted, value_and_gradients(references.cross_entropy, batch, options["sample_weight"].flip(0), **options)
+    )
     assert all(torch.equal(x, old) for x, old in zip(batch, before, strict=True))
 
 
@@ -138,7 +217,7 @@ BAD = {
     "weights elsewhere": ((Z, T, W.to("meta")), ValueError, ("weight", "on meta", "on cpu")),
     "weights with grad": ((Z, T, W.clone().requires_grad_()), ValueError, ("weight requires grad", "weight.detach()")),
     "target past the classes": ((Z, torch.tensor([0, 4, -1])), IndexError, ("target[1] is 4", "classes 0 to 3")),
-    "negative target": ((Z, torch.tensor([0, 1, -100])), IndexError, ("target[2] is -100",)),
+    "negative target": ((Z, torch.tensor([0, 1, -1])), IndexError, ("target[2] is -1,", "ignore_index is -100")),
 }
 
 
@@ -146,6 +225,27 @@ BAD = {
 def test_bad_inputs_are_refused(arguments, error, fragments):
     with pytest.raises(error) as refused:
         cross_entropy(*arguments)
+    for fragment in fragments:
+        assert fragment in str(refused.value)
+
+
+BAD_OPTIONS = {
+    "weights of classes": (
+        {"sample_weight": W},
+        ("sample_weight is torch.float32 of shape (4,)", "samples, not classes"),
+    ),
+    "float64 sample weights": ({"sample_weight": W[:3].double()}, ("must be torch.float32",)),
+    "sample weights with grad": ({"sample_weight": torch.ones(3, requires_grad=True)}, ("sample_weight.detach()",)),
+    "negative smoothing": ({"label_smoothing": -0.1}, ("label_smoothing=-0.1 is not between 0 and 1",)),
+    "smoothing over one": ({"label_smoothing": 1.5}, ("label_smoothing=1.5",)),
+    "smoothing of NaN": ({"label_smoothing": math.nan}, ("label_smoothing=nan",)),
+}
+
+
+@pytest.mark.parametrize(("options", "fragments"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_bad_options_are_refused(options, fragments):
+    with pytest.raises(ValueError, match=r"weight|smoothing") as refused:
+        cross_entropy(Z, T, **options)
     for fragment in fragments:
         assert fragment in str(refused.value)
 

@@ -1,7 +1,8 @@
 """What every loss keeps to: reductions, upstream gradients, no wasted launches, no second derivative."""
 
+import functools
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import formulas
 import pytest
@@ -26,20 +27,47 @@ def cross_entropy_inputs(dtype=torch.float64, device="cpu"):
     return logits, target, torch.rand(CLASSES, dtype=dtype, device=device) + 0.5
 
 
+def adaptive_robust_inputs(dtype=torch.float64, device="cpu"):
+    x = 3 * torch.randn(N, dtype=dtype, device=device)
+    alpha, scale = torch.rand(2, N, dtype=dtype, device=device)
+    return x.requires_grad_(), (alpha + 0.5).requires_grad_(), (scale + 0.5).requires_grad_()
+
+
 @dataclass
 class Case:
     """``inputs(dtype, device)`` makes inputs, of which the first requires grad, for N losses."""
 
     name: str
     inputs: object
+    reductions: tuple = REDUCTIONS
+    options: dict = field(default_factory=dict)
 
-    function = property(lambda self: getattr(losses, self.name))
+    function = property(lambda self: functools.partial(getattr(losses, self.name), **self.options))
+    label = property(lambda self: " ".join([self.name, *self.options]))
+    least_reduced = property(lambda self: self.reductions[0])
     formula = property(lambda self: getattr(formulas, self.name))
     module = property(lambda self: importlib.import_module(f"workbench.losses.{self.name}"))
 
 
-CASES = [Case("squared_error", squared_error_inputs), Case("cross_entropy", cross_entropy_inputs)]
-each_loss = pytest.mark.parametrize("loss", CASES, ids=lambda loss: loss.name)
+IN_KERNEL = ("sum", "mean")
+SQUARED_ERROR = Case("squared_error", squared_error_inputs)
+CROSS_ENTROPY = Case("cross_entropy", cross_entropy_inputs)
+SQUARED_DISTANCE = Case("squared_distance", squared_error_inputs, IN_KERNEL)
+IN_ORDER = Case("squared_distance", squared_error_inputs, IN_KERNEL, {"deterministic": True})
+ADAPTIVE_ROBUST = Case("adaptive_robust", adaptive_robust_inputs)
+CASES = [SQUARED_ERROR, CROSS_ENTROPY, SQUARED_DISTANCE, IN_ORDER, ADAPTIVE_ROBUST]
+
+
+def each(**cases):
+    return pytest.mark.parametrize("loss", cases.values(), ids=cases)
+
+
+each_loss = each(**{loss.label: loss for loss in CASES})
+each_unreduced = each(**{loss.label: loss for loss in CASES if "none" in loss.reductions})
+each_reduction = pytest.mark.parametrize(
+    ("loss", "reduction"),
+    [pytest.param(loss, one, id=f"{loss.label} {one}") for loss in CASES for one in loss.reductions],
+)
 
 
 def test_every_loss_is_here():
@@ -54,9 +82,8 @@ def test_the_example_is_float32_and_the_same_each_time(loss, device):
     assert one[0].requires_grad
 
 
-@each_loss
+@each_reduction
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-@pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_value_and_gradient_of_each_reduction(loss, reduction, dtype, device):
     shape = (N,) if reduction == "none" else ()
     upstream = torch.randn(shape, dtype=dtype, device=device)
@@ -77,14 +104,13 @@ UPSTREAMS = {
 }
 
 
-@each_loss
+@each_unreduced
 @pytest.mark.parametrize("upstream", UPSTREAMS.values(), ids=UPSTREAMS)
 def test_upstream_gradients_with_strides(loss, upstream):
     assert_as_formula(loss.function, loss.formula, loss.inputs(), upstream(), ulps=32, scale=1.0, reduction="none")
 
 
-@each_loss
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@each_reduction
 def test_gradcheck(loss, reduction):
     first, *others = (x[:6] if len(x) == N else x for x in loss.inputs())
     assert torch.autograd.gradcheck(lambda *inputs: loss.function(*inputs, reduction), (first, *others))
@@ -101,9 +127,9 @@ def test_a_backward_twice_gives_the_same_twice(loss):
 
 
 @each_loss
-def test_the_unreduced_loss_may_be_changed_in_place(loss):
+def test_the_loss_may_be_changed_in_place(loss):
     first, *others = loss.inputs()
-    loss.function(first, *others, reduction="none").mul_(3.0).sum().backward()
+    loss.function(first, *others, reduction=loss.least_reduced).mul_(3.0).sum().backward()
     (expected,) = torch.autograd.grad(3.0 * loss.function(first, *others, reduction="sum"), first)
     torch.testing.assert_close(first.grad, expected)
 
@@ -111,7 +137,7 @@ def test_the_unreduced_loss_may_be_changed_in_place(loss):
 @each_loss
 def test_buffers_that_arrive_full_of_nan_are_written_over(loss, monkeypatch):
     inputs = loss.inputs()
-    expected = value_and_gradients(loss.function, inputs, reduction="none")
+    expected = value_and_gradients(loss.function, inputs, reduction=loss.least_reduced)
     made = []
 
     def poisoned(make):
@@ -123,27 +149,36 @@ def test_buffers_that_arrive_full_of_nan_are_written_over(loss, monkeypatch):
 
     for owner, name in ((torch, "empty"), (torch, "empty_like"), (torch.Tensor, "new_empty")):
         monkeypatch.setattr(owner, name, poisoned(getattr(owner, name)))
-    value, gradients = value_and_gradients(loss.function, inputs, reduction="none")
-    assert len(made) >= 2
+    value, gradients = value_and_gradients(loss.function, inputs, reduction=loss.least_reduced)
+    assert made
     assert torch.equal(value, expected[0])
     assert all(torch.equal(one, two) for one, two in zip(gradients, expected[1], strict=True))
 
 
-@pytest.mark.parametrize(
-    ("loss", "requiring", "launches"),
-    [(CASES[0], (0,), 1), (CASES[0], (1,), 1), (CASES[0], (0, 1), 2), (CASES[1], (0,), 1)],
-    ids=["x", "y", "x and y", "logits"],
-)
-def test_no_launch_is_wasted(loss, requiring, launches, monkeypatch):
+WASTED = {
+    "squared_error x": (SQUARED_ERROR, (0,), 1, 1),
+    "squared_error y": (SQUARED_ERROR, (1,), 1, 1),
+    "squared_error x and y": (SQUARED_ERROR, (0, 1), 1, 2),
+    "squared_distance y": (SQUARED_DISTANCE, (1,), 1, 1),
+    "squared_distance x and y": (SQUARED_DISTANCE, (0, 1), 1, 2),
+    "squared_distance deterministic x": (IN_ORDER, (0,), 2, 1),
+    "adaptive_robust scale": (ADAPTIVE_ROBUST, (2,), 1, 1),
+    "adaptive_robust all": (ADAPTIVE_ROBUST, (0, 1, 2), 1, 3),
+    "cross_entropy logits": (CROSS_ENTROPY, (0,), 1, 1),
+}
+
+
+@pytest.mark.parametrize(("loss", "requiring", "forward", "backward"), WASTED.values(), ids=WASTED)
+def test_no_launch_is_wasted(loss, requiring, forward, backward, monkeypatch):
     inputs = [x.detach() for x in loss.inputs()]
     wanted = [inputs[i].requires_grad_() for i in requiring]
     expected = torch.autograd.grad(loss.formula(*inputs), wanted)
     launched = []
     monkeypatch.setattr(loss.module, "launch", lambda *arguments: (launched.append(1), launch(*arguments)))
     value = loss.function(*inputs)
-    assert len(launched) == 1
+    assert len(launched) == forward
     value.backward()
-    assert len(launched) == 1 + launches
+    assert len(launched) == forward + backward
     torch.testing.assert_close([x.grad for x in wanted], list(expected))
 
 
@@ -157,7 +192,7 @@ def test_without_grad_no_graph_is_made(loss):
 @each_loss
 def test_a_second_derivative_through_the_upstream_gradient_is_refused(loss):
     first, *others = loss.inputs()
-    value = loss.function(first, *others, reduction="none")
+    value = loss.function(first, *others, reduction=loss.least_reduced)
     (gradient,) = torch.autograd.grad(value.square().sum(), first, create_graph=True)
     with pytest.raises(RuntimeError, match=r"twice|second derivative"):
         gradient.sum().backward()

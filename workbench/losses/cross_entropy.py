@@ -1,8 +1,14 @@
-"""Softmax cross entropy over class logits, with a weight for each class.
+"""Softmax cross entropy over class logits, with weights of classes and samples, label smoothing and ignored rows.
 
-For a row of logits z with target class t and class weights w, the loss is w[t] · (log Σ exp z[c] - z[t]), and its
-derivative by z[c] is w[t] · (softmax(z)[c] - [c = t]); see C. M. Bishop, Pattern Recognition and Machine Learning
-(2006), section 4.3.4. In the kernels, i counts rows and c counts classes; one thread computes one row.
+For a row of logits z with target class t, write ℓ[c] = log Σ exp z - z[c]. With class weights w, smoothing ε over C
+classes and sample weight s, the loss of the row is
+
+    s · (keep[t] · ℓ[t] + Σ spread[c] · ℓ[c]),    keep = (1 - ε) w,    spread = ε w / C,
+
+and its derivative by z[c] is s · ((keep[t] + Σ spread) · softmax(z)[c] - [c = t] · keep[t] - spread[c]). See C. M.
+Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.4, and for the smoothing C. Szegedy et al.,
+Rethinking the Inception Architecture for Computer Vision (2016), section 7. In the kernels, i counts rows and c counts
+classes; one thread computes one row.
 """
 
 from __future__ import annotations
@@ -38,90 +44,128 @@ def log_total(z, largest):
 
 
 @cuda.jit
-def cross_entropy_kernel(logits, target, weight, loss, shift, log_sum):
+def cross_entropy_kernel(logits, target, keep, spread, sample_weight, ignore_index, loss, shift, log_sum):
     """The loss of each row, and the two parts of its softmax's denominator, exp(shift) · exp(log_sum).
 
-    logits [n, classes], target [n] of integers, weight [classes]. The parts stay apart, since their sum would lose the
-    digits that matter where the logits are large.
+    logits [n, classes], target [n] of integers, keep [classes], spread [classes] or [0] for none, sample_weight [n].
+    The parts stay apart, since their sum would lose the digits that matter where the logits are large.
 
-    Updates: loss [n], shift [n], log_sum [n]. A row whose target is no class gets NaN and reads nothing else.
+    Updates: loss [n], shift [n], log_sum [n]. A row whose target is ignore_index gets 0, and one whose target is no
+    class NaN; neither reads its logits.
     """
     i = cuda.grid(1)
     if i < loss.size:
         t = target[i]
-        if t < 0 or t >= weight.size:
+        if t == ignore_index:
+            loss[i] = 0
+            shift[i] = 0
+            log_sum[i] = 0
+        elif t < 0 or t >= keep.size:
             loss[i] = math.nan
             shift[i] = math.nan
             log_sum[i] = math.nan
         else:
             shift[i] = largest_of(logits[i])
             log_sum[i] = log_total(logits[i], shift[i])
-            loss[i] = weight[t] * (log_sum[i] - (logits[i, t] - shift[i]))
+            total = keep[t] * (log_sum[i] - (logits[i, t] - shift[i]))
+            for c in range(spread.size):
+                total += spread[c] * (log_sum[i] - (logits[i, c] - shift[i]))
+            loss[i] = sample_weight[i] * total
 
 
 @cuda.jit
-def cross_entropy_gradient_kernel(logits, target, weight, shift, log_sum, upstream, gradient):
-    """The gradient by the logits, times the upstream gradient [n] of each row.
+def cross_entropy_gradient_kernel(
+    logits, target, keep, spread, sample_weight, ignore_index, shift, log_sum, spread_total, upstream, gradient
+):
+    """The gradient by the logits, times the upstream gradient [n] of each row; spread_total [1] is Σ spread.
 
-    Updates: gradient [n, classes]. A row whose target is no class gets NaN.
+    Updates: gradient [n, classes]. A row whose target is ignore_index gets 0, and one whose target is no class NaN.
     """
     i = cuda.grid(1)
     if i < gradient.shape[0]:
         t = target[i]
-        valid = t >= 0 and t < weight.size
-        for c in range(gradient.shape[1]):
-            if valid:
+        if t == ignore_index:
+            for c in range(gradient.shape[1]):
+                gradient[i, c] = 0
+        elif t < 0 or t >= keep.size:
+            for c in range(gradient.shape[1]):
+                gradient[i, c] = math.nan
+        else:
+            scale = upstream[i] * sample_weight[i]
+            for c in range(gradient.shape[1]):
                 is_target = gradient.dtype.type(c == t)
                 probability = math.exp(logits[i, c] - shift[i] - log_sum[i])
-                gradient[i, c] = upstream[i] * weight[t] * (probability - is_target)
-            else:
-                gradient[i, c] = math.nan
+                gradient[i, c] = scale * keep[t] * (probability - is_target)
+            for c in range(spread.size):
+                probability = math.exp(logits[i, c] - shift[i] - log_sum[i])
+                gradient[i, c] += scale * (spread_total[0] * probability - spread[c])
 
 
 class CrossEntropy(torch.autograd.Function):
-    """The weighted cross entropy of each row, with the gradient for the logits.
+    """The cross entropy of each row, with the gradient for the logits; the inputs are the kernel's.
 
     A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into.
     """
 
     @staticmethod
     def forward(
-        logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+        logits: torch.Tensor,
+        target: torch.Tensor,
+        keep: torch.Tensor,
+        spread: torch.Tensor,
+        sample_weight: torch.Tensor,
+        ignore_index: int,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         loss, shift, log_sum = (logits.new_empty(logits.shape[0]) for _ in range(3))
         kernel = cross_entropy_kernel[blocks(loss.numel(), BLOCK), BLOCK]
-        launch(kernel, logits, target, weight, loss, shift, log_sum)
+        launch(kernel, logits, target, keep, spread, sample_weight, ignore_index, loss, shift, log_sum)
         return loss, shift, log_sum
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: tuple) -> None:
+        *tensors, ctx.ignore_index = inputs
         _, shift, log_sum = output
         ctx.mark_non_differentiable(shift, log_sum)
-        ctx.save_for_backward(*inputs, shift, log_sum)
+        ctx.save_for_backward(*tensors, shift, log_sum)
 
     @staticmethod
-    def backward(ctx, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:
-        logits, target, weight, shift, log_sum = ctx.saved_tensors
+    def backward(ctx, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         if not ctx.needs_input_grad[0]:
-            return None, None, None
+            return (None,) * 6
+        *constants, shift, log_sum = ctx.saved_tensors
+        logits, _, _, spread, _ = constants
+        # summed by torch, in pairs: one addition after the other would lose digits where there are many classes
+        spread_total = spread.sum().view(1)
         gradient = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
         kernel = cross_entropy_gradient_kernel[blocks(logits.shape[0], BLOCK), BLOCK]
-        launch(kernel, logits, target, weight, shift, log_sum, upstream, gradient)
-        return once_differentiable("cross_entropy", gradient, logits, upstream), None, None
+        launch(kernel, *constants, ctx.ignore_index, shift, log_sum, spread_total, upstream, gradient)
+        return once_differentiable("cross_entropy", gradient, logits, upstream), *(None,) * 5
 
 
 def cross_entropy(
-    logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None, reduction: str = "mean"
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    reduction: str = "mean",
+    *,
+    sample_weight: torch.Tensor | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
 ) -> torch.Tensor:
     """Softmax cross entropy of ``logits`` [n, classes] (float32 or float64) against ``target`` [n] (int64 classes).
 
-    ``weight`` [classes] of the logits' dtype weighs each class; it is a constant, as in
-    ``torch.nn.functional.cross_entropy``. ``reduction`` is ``"none"`` (a tensor [n]), ``"sum"`` or ``"mean"``: the
-    weighted mean, Σ w[t] · loss / Σ w[t], as torch defines it. Differentiable once, in the logits.
+    As ``torch.nn.functional.cross_entropy``, and ``sample_weight`` besides. ``weight`` [classes] weighs each class and
+    ``sample_weight`` [n] multiplies each row's loss; both have the logits' dtype and are constants. A row whose target
+    is ``ignore_index`` has loss and gradient 0. ``label_smoothing``, from 0 to 1, is the share of each target that is
+    spread over all classes. Differentiable once, in the logits.
 
-    Raises ValueError for shapes, dtypes, devices or a reduction that do not fit, and IndexError for a target that is
-    no class. On a GPU that last check would make the CPU wait for the targets; there such a row is NaN instead, in
-    its loss and in its gradient.
+    ``reduction`` is ``"none"`` (a tensor [n]), ``"sum"`` or ``"mean"``: Σ loss / Σ weight[target] over the rows that
+    are not ignored, as torch defines it, and NaN if there is none. The sample weights are no part of that divisor: to
+    double one doubles what its row adds to the mean, and no other row's share changes.
+
+    Raises ValueError for shapes, dtypes, devices, a smoothing or a reduction that do not fit, and IndexError for a
+    target that is no class. On a GPU that last check would make the CPU wait for the targets; there such a row is NaN
+    instead, in its loss and in its gradient.
     """
     check_reduction(reduction)
     check_floating("logits", logits)
@@ -135,25 +179,41 @@ def cross_entropy(
             f"target is {target.dtype} of shape {tuple(target.shape)} on {target.device}; for these logits it must be "
             f"torch.int64 of shape ({n},) on {logits.device}"
         )
-    if weight is None:
-        weight = logits.new_ones(()).expand(classes)
-    if weight.shape != (classes,) or weight.dtype != logits.dtype or weight.device != logits.device:
-        raise ValueError(
-            f"weight is {weight.dtype} of shape {tuple(weight.shape)} on {weight.device}; it weighs classes, not "
-            f"samples, so for these logits it must be {logits.dtype} of shape ({classes},) on {logits.device}"
-        )
-    if weight.requires_grad:
-        raise ValueError("weight requires grad, and this loss gives it none; pass weight.detach()")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing={label_smoothing} is not between 0 and 1")
+    weight = _checked("weight", weight, classes, logits, "it weighs classes, not samples (sample_weight does)")
+    sample_weight = _checked("sample_weight", sample_weight, n, logits, "it weighs samples, not classes (weight does)")
     if target.device.type == "cpu":
-        _check_targets(target, classes)
-    loss, _, _ = CrossEntropy.apply(logits, target, weight)
+        _check_targets(target, classes, ignore_index)
+    keep = weight if label_smoothing == 0 else (1 - label_smoothing) * weight
+    spread = weight[:0] if label_smoothing == 0 else label_smoothing / classes * weight
+    loss, _, _ = CrossEntropy.apply(logits, target, keep, spread, sample_weight, ignore_index)
     if reduction == "mean":
-        return loss.sum() / weight[target].sum()
+        # clamped, since to gather by a target that is no class would stop a GPU; its row's loss is NaN already
+        counted = weight[target.clamp(0, classes - 1)].masked_fill(target == ignore_index, 0)
+        return loss.sum() / counted.sum()
     return reduced(loss, reduction)
 
 
-def _check_targets(target: torch.Tensor, classes: int) -> None:
-    wrong = (target < 0) | (target >= classes)
+def _checked(name: str, weight: torch.Tensor | None, size: int, logits: torch.Tensor, what: str) -> torch.Tensor:
+    """The weights, or ones for None. Raises ValueError unless there are ``size`` of them that fit the logits."""
+    if weight is None:
+        return logits.new_ones(()).expand(size)
+    if weight.shape != (size,) or weight.dtype != logits.dtype or weight.device != logits.device:
+        raise ValueError(
+            f"{name} is {weight.dtype} of shape {tuple(weight.shape)} on {weight.device}; {what}, so for these logits "
+            f"it must be {logits.dtype} of shape ({size},) on {logits.device}"
+        )
+    if weight.requires_grad:
+        raise ValueError(f"{name} requires grad, and this loss gives it none; pass {name}.detach()")
+    return weight
+
+
+def _check_targets(target: torch.Tensor, classes: int, ignore_index: int) -> None:
+    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if wrong.any():
         row = int(wrong.nonzero()[0, 0])
-        raise IndexError(f"target[{row}] is {int(target[row])}, and the logits have classes 0 to {classes - 1}")
+        raise IndexError(
+            f"target[{row}] is {int(target[row])}, and the logits have classes 0 to {classes - 1} "
+            f"(ignore_index is {ignore_index})"
+        )

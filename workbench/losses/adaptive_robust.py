@@ -1,0 +1,277 @@
+"""Barron's general and adaptive robust loss, of which squared, Charbonnier, Cauchy, Geman-McClure and Welsch are cases.
+
+For a residual x, a shape α and a scale c, with u = (x / c)² and b = |α - 2|,
+
+    ρ(x, α, c) = (b / α) · ((u / b + 1)^(α / 2) - 1);
+
+see J. T. Barron, A General and Adaptive Robust Loss Function (CVPR 2019), equation 8, and appendix B on computing it.
+Its limits are u / 2 at α = 2, log(u / 2 + 1) at α = 0, and 1 - exp(-u / 2) at α = -∞.
+
+The appendix keeps away from those by adding a small number to b and to α. Here nothing is added. With L = log(1 + u/b)
+and t = α L / 2 the loss is (b / 2) · L · E(t), where E(t) = (exp(t) - 1) / t has the value 1 at t = 0: so α = 0 is no
+special case, and neither is anything beside it. α = 2 and |α| = ∞ remain, and are written out.
+
+There is a gradient by each input, and beside it the gradient by x of one who would not derive it: a central difference
+inside the kernel. i counts elements; every array is [n].
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from numba import cuda, float32, float64, types
+
+from workbench.launch import blocks, launch
+from workbench.losses.arguments import check_floating, once_differentiable, reduced
+
+BLOCK = 256
+ENORMOUS = 1e18
+"""A shape this far from 0 is taken for infinite; what it differs by is far below the last digit of float64."""
+
+TERMS = 20
+"""Of the series of E'(t), which for |t| < 1 is then exact to the last digit of float64."""
+
+
+class Kernels(NamedTuple):
+    """The kernels for one dtype; their constants have it too, since Numba would compute float32 with 2.0 in float64."""
+
+    loss: Any
+    by_x: Any
+    by_alpha: Any
+    by_scale: Any
+    by_difference: Any
+
+
+def kernels_of(element: types.Float, epsilon: float) -> Kernels:
+    """The kernels that compute in ``element``, whose machine epsilon is ``epsilon``."""
+    one, two, half = element(1), element(2), element(0.5)
+    enormous = element(ENORMOUS)
+    relative_step = element(epsilon ** (1 / 3))
+
+    @cuda.jit(device=True)
+    def growth(t):
+        """E(t) = (exp(t) - 1) / t"""
+        return math.expm1(t) / t if t != element(0) else one
+
+    @cuda.jit(device=True)
+    def growth_derivative(t):
+        """E'(t) = (exp(t) (t - 1) + 1) / t², by its series Σ tᵏ / (k! (k + 2)) where that cancels."""
+        if abs(t) >= one:
+            return (math.exp(t) * (t - one) + one) / (t * t)
+        power = one
+        total = half
+        for k in range(1, TERMS):
+            power *= t / element(k)
+            total += power / element(k + 2)
+        return total
+
+    @cuda.jit(device=True)
+    def robust(x, alpha, scale):
+        """ρ(x, α, c)"""
+        u = (x / scale) * (x / scale)
+        if alpha == two:
+            return half * u
+        if abs(alpha) >= enormous:
+            sign = math.copysign(one, alpha)
+            return sign * math.expm1(sign * half * u)
+        b = abs(alpha - two)
+        length = math.log1p(u / b)
+        return half * b * length * growth(half * alpha * length)
+
+    @cuda.jit(device=True)
+    def robust_derivative(x, alpha, scale):
+        """∂ρ/∂x = x / c² · (u / b + 1)^(α / 2 - 1)"""
+        z = x / scale
+        u = z * z
+        if alpha == two:
+            return z / scale
+        if abs(alpha) >= enormous:
+            return z / scale * math.exp(math.copysign(half, alpha) * u)
+        return z / scale * math.exp(half * (alpha - two) * math.log1p(u / abs(alpha - two)))
+
+    @cuda.jit(device=True)
+    def robust_derivative_by_alpha(x, alpha, scale):
+        """∂ρ/∂α = ½ (∂(b L)/∂α · E(t) + b L · E'(t) · ∂t/∂α)
+
+        With σ = sign(α - 2) and v = u / (u + b): ∂(b L)/∂α = σ (L - v), and ∂t/∂α = ½ (L - σ α v / b). Close to α = 2
+        large terms cancel in that; there equation 8 is differentiated as it stands, and 2 - α v = b (α / (u + b) - σ).
+        """
+        u = (x / scale) * (x / scale)
+        if abs(alpha) >= enormous or u == element(0):
+            return element(0)
+        if alpha == two:
+            return element(math.inf)
+        b = abs(alpha - two)
+        sign = math.copysign(one, alpha - two)
+        length = math.log1p(u / b)
+        share = u / (u + b)
+        t = half * alpha * length
+        if alpha > one and u > b:
+            power = b * math.exp(t)
+            flat = half * power * (alpha / (u + b) - sign) - one
+            return (sign * flat - (power - b) / alpha + half * power * length) / alpha
+        bend = half * length * growth_derivative(t) * (b * length - sign * alpha * share)
+        return half * (sign * (length - share) * growth(t) + bend)
+
+    @cuda.jit
+    def loss_kernel(x, alpha, scale, loss):
+        """ρ of each element.
+
+        Updates: loss [n].
+        """
+        i = cuda.grid(1)
+        if i < loss.size:
+            loss[i] = robust(x[i], alpha[i], scale[i])
+
+    @cuda.jit
+    def by_x_kernel(x, alpha, scale, upstream, gradient):
+        """The gradient by x, times the upstream gradient.
+
+        Updates: gradient [n].
+        """
+        i = cuda.grid(1)
+        if i < gradient.size:
+            gradient[i] = upstream[i] * robust_derivative(x[i], alpha[i], scale[i])
+
+    @cuda.jit
+    def by_alpha_kernel(x, alpha, scale, upstream, gradient):
+        """The gradient by α, times the upstream gradient.
+
+        Updates: gradient [n].
+        """
+        i = cuda.grid(1)
+        if i < gradient.size:
+            gradient[i] = upstream[i] * robust_derivative_by_alpha(x[i], alpha[i], scale[i])
+
+    @cuda.jit
+    def by_scale_kernel(x, alpha, scale, upstream, gradient):
+        """The gradient by c, which is -x / c times that by x, times the upstream gradient.
+
+        Updates: gradient [n].
+        """
+        i = cuda.grid(1)
+        if i < gradient.size:
+            gradient[i] = -upstream[i] * (x[i] / scale[i]) * robust_derivative(x[i], alpha[i], scale[i])
+
+    @cuda.jit
+    def by_difference_kernel(x, alpha, scale, upstream, gradient):
+        """The gradient by x as a central difference, times the upstream gradient.
+
+        The step is ε^(1/3) times what the loss bends over: the scale, or x where that is larger. The difference is
+        divided by the distance of the two points that the dtype can hold, and not by twice the step.
+
+        Updates: gradient [n].
+        """
+        i = cuda.grid(1)
+        if i < gradient.size:
+            step = relative_step * max(abs(x[i]), abs(scale[i]))
+            above, below = x[i] + step, x[i] - step
+            rise = robust(above, alpha[i], scale[i]) - robust(below, alpha[i], scale[i])
+            gradient[i] = upstream[i] * (rise / (above - below))
+
+    return Kernels(loss_kernel, by_x_kernel, by_alpha_kernel, by_scale_kernel, by_difference_kernel)
+
+
+KERNELS = {
+    torch.float32: kernels_of(float32, torch.finfo(torch.float32).eps),
+    torch.float64: kernels_of(float64, torch.finfo(torch.float64).eps),
+}
+
+
+class AdaptiveRobust(torch.autograd.Function):
+    """ρ(x, α, c) for three tensors of one shape, with the gradient for each.
+
+    A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into.
+    """
+
+    @staticmethod
+    def forward(x: torch.Tensor, alpha: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        loss = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        kernel = KERNELS[x.dtype].loss[blocks(loss.numel(), BLOCK), BLOCK]
+        # reshape(-1) lays a tensor that is not contiguous out anew; of any other, or an expanded number, it is a view
+        launch(kernel, x.reshape(-1), alpha.reshape(-1), scale.reshape(-1), loss.view(-1))
+        return loss
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple, output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        kernels = KERNELS[upstream.dtype]
+        of_each = (kernels.by_x, kernels.by_alpha, kernels.by_scale)
+        return tuple(
+            _gradient(kernel, ctx.saved_tensors, upstream) if needed else None
+            for kernel, needed in zip(of_each, ctx.needs_input_grad, strict=True)
+        )
+
+
+class AdaptiveRobustByDifferences(AdaptiveRobust):
+    """The same value, and a gradient for x alone that nobody derived: a central difference of the value.
+
+    It costs two losses an element, and half of the digits or more: its error is near ε^(2/3) of the loss's scale.
+    """
+
+    @staticmethod
+    def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:
+        if not ctx.needs_input_grad[0]:
+            return None, None, None
+        return _gradient(KERNELS[upstream.dtype].by_difference, ctx.saved_tensors, upstream), None, None
+
+
+def _gradient(kernel: Any, inputs: tuple[torch.Tensor, ...], upstream: torch.Tensor) -> torch.Tensor:
+    gradient = torch.empty(upstream.shape, dtype=upstream.dtype, device=upstream.device)
+    flat = (x.reshape(-1) for x in (*inputs, upstream))
+    launch(kernel[blocks(gradient.numel(), BLOCK), BLOCK], *flat, gradient.view(-1))
+    return once_differentiable("adaptive_robust", gradient, *inputs, upstream)
+
+
+def adaptive_robust(
+    x: torch.Tensor,
+    alpha: torch.Tensor | float = 1.0,
+    scale: torch.Tensor | float = 1.0,
+    reduction: str = "mean",
+    by_differences: bool = False,
+) -> torch.Tensor:
+    """Barron's robust loss ρ(x, alpha, scale) of residuals ``x``, of any shape (float32 or float64).
+
+    ``alpha`` is the shape: 2 for squared error, 1 for Charbonnier, 0 for Cauchy, -2 for Geman-McClure, -math.inf for
+    Welsch, and anything between or beyond. ``scale`` is the residual beyond which x counts as an outlier, and positive.
+    Each is a number, or a tensor of x's dtype and device whose shape expands to that of x: one for all, one for each
+    channel, one for each element. ``reduction`` is ``"none"`` (a tensor of x's shape), ``"sum"`` or ``"mean"``.
+
+    Differentiable once, in x, alpha and scale. At alpha = 2 the derivative by alpha is infinite wherever x is not 0:
+    to learn alpha, keep it below 2. ``by_differences=True`` takes the derivative by x from differences of the kernel's
+    own value; alpha and scale must then be constants.
+
+    Raises ValueError for a dtype, device or shape that does not fit, for a number as scale that is not positive, and
+    for an unknown reduction. A tensor as scale is not checked, since on a GPU the CPU would have to wait for it: where
+    it is negative its sign does not matter. Where (x / scale)² overflows, as for a scale of 0, the loss is NaN.
+    """
+    check_floating("x", x)
+    alpha, scale = _expanded("alpha", alpha, x), _expanded("scale", scale, x)
+    if by_differences and (alpha.requires_grad or scale.requires_grad):
+        raise ValueError("by_differences=True gives a gradient for x alone; pass alpha.detach() and scale.detach()")
+    function = AdaptiveRobustByDifferences if by_differences else AdaptiveRobust
+    return reduced(function.apply(x, alpha, scale), reduction)
+
+
+def _expanded(name: str, value: torch.Tensor | float, x: torch.Tensor) -> torch.Tensor:
+    """The value in x's shape, so that autograd sums its gradient. Raises ValueError if it does not fit."""
+    if not isinstance(value, torch.Tensor):
+        if name == "scale" and not value > 0:
+            raise ValueError(f"scale={value} is not positive; it divides the residuals")
+        return x.new_full((), value).expand(x.shape)
+    if value.dtype != x.dtype or value.device != x.device:
+        raise ValueError(
+            f"{name} is {value.dtype} on {value.device}, and x is {x.dtype} on {x.device}; this loss wants them equal "
+            "and converts nothing by itself"
+        )
+    try:
+        return value.expand(x.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"{name} has shape {tuple(value.shape)}, which does not expand to {tuple(x.shape)}, the shape of x"
+        ) from None

@@ -127,13 +127,13 @@ def test_large_logits_smoothed(dtype):
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
 def test_the_audit_passes_with_everything_on(label_smoothing, device):
     logits, target, weight = inputs(100, device=device)
-    options = {"sample_weight": torch.rand(100, device=device), "label_smoothing": label_smoothing, "ignore_index": 2}
+    sample_weight = torch.rand(100, device=device)
 
     def given(function):
-        """With constants of whatever dtype is audited."""
-        return lambda z, *rest: function(z, *rest, **options | {"sample_weight": options["sample_weight"].to(z.dtype)})
+        return lambda z, t, w, s: function(z, t, w, sample_weight=s, label_smoothing=label_smoothing, ignore_index=2)
 
-    audit = wb.audit(given(cross_entropy), logits, target, weight, reference=given(references.cross_entropy))
+    batch = (logits.requires_grad_(), target, weight, sample_weight)
+    audit = wb.audit(given(cross_entropy), *batch, reference=given(references.cross_entropy))
     assert {check.verdict for check in audit.checks} == {"right"}, str(audit)
 
 

@@ -21,7 +21,7 @@ from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from workbench.gradients.finite_difference import StepSweep
+from workbench.gradients.step_sweep import StepSweep
 
 if TYPE_CHECKING:
     from workbench.executors.cpu.trace import Exchange, Trace

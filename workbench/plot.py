@@ -21,7 +21,7 @@ from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from workbench.gradients.finite_difference import StepSweep
+from workbench.gradients.step_sweep import StepSweep
 
 if TYPE_CHECKING:
     from workbench.executors.cpu.trace import Exchange, Trace
@@ -89,7 +89,7 @@ def _largest(values: Sequence[float]) -> float:
 
 
 def step_sweep(sweep: StepSweep) -> Picture:
-    """The error of a central difference against its step, one V for each dtype, with its best step marked."""
+    """The error of a difference against its step, one V for each dtype, with the step chosen by theory marked."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.subplots()
@@ -99,13 +99,11 @@ def step_sweep(sweep: StepSweep) -> Picture:
             # an error of exactly zero has no place on a logarithmic axis
             drawn = [e or float("nan") for e in errors]
             axes.plot(sweep.steps, drawn, marker=marker, markersize=3.5, color=colour, label=dtype)
-            best = min(range(len(errors)), key=lambda k: errors[k] or float("inf"))
-            axes.plot(
-                sweep.steps[best], errors[best], marker=marker, markersize=10, color=colour, markerfacecolor="none"
-            )
+            step, error = sweep.chosen[dtype]
+            axes.plot(step, error or float("nan"), marker=marker, markersize=10, color=colour, markerfacecolor="none")
             axes.annotate(
-                f"{errors[best]:.0e} at {sweep.steps[best]:.0e}",
-                (sweep.steps[best], errors[best]),
+                f"chosen {step:.0e}: {error:.0e}",
+                (step, error),
                 textcoords="offset points",
                 xytext=(0, -18),
                 ha="center",
@@ -114,9 +112,9 @@ def step_sweep(sweep: StepSweep) -> Picture:
             )
         axes.set(xscale="log", yscale="log", xlabel="step (in units of the input)", ylabel="relative error")
         axes.margins(y=0.14)
-        axes.set_title("a central difference: rounding on the left, truncation on the right")
+        axes.set_title(f"a {sweep.scheme} difference: rounding on the left, truncation on the right")
         axes.legend()
-    return Picture(figure, "relative error of a central difference against its step, by dtype")
+    return Picture(figure, f"relative error of a {sweep.scheme} difference against its step, by dtype")
 
 
 def predictions(images: torch.Tensor, labels: torch.Tensor, predicted: torch.Tensor, title: str) -> Picture:

@@ -19,7 +19,7 @@ from workbench import digits, plot
 from workbench.bench import bench, duration
 from workbench.executors import Executor, best_device, executor
 from workbench.gradients.audit import audit
-from workbench.gradients.finite_difference import step_sweep
+from workbench.gradients.step_sweep import step_sweep
 from workbench.launch import blocks, launch
 from workbench.losses import ALL, cross_entropy, references
 from workbench.losses.squared_error import squared_error_kernel

@@ -7,7 +7,7 @@ import math
 import torch
 
 from workbench.gradients.check import Check
-from workbench.gradients.finite_difference import directional_derivative
+from workbench.gradients.finite_difference import finite_difference
 from workbench.gradients.subject import Subject
 
 QUESTION = "second derivative, right or refused"
@@ -48,7 +48,8 @@ def ask(subject: Subject) -> list[Check]:
     claimed = float(sum((c * d).sum() for c, d in zip(curved, direction, strict=True)))
     points = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
     moved = dict(zip(subject.moving, direction, strict=True))
-    truth = directional_derivative(turned, points, [moved.get(k) for k in range(len(points))])
+    along = [moved.get(k) for k in range(len(points))]
+    truth = finite_difference(turned, *points, scheme="richardson", direction=along)
     size = max(abs(claimed), abs(truth.value))
     error = abs(claimed - truth.value) / size if size > truth.error else 0.0
     allowed = truth.error / size if size else 0.0

@@ -177,8 +177,8 @@ def _block(thread: Thread, block: Dimensions, given: list[str], argument_types: 
             plan = Plan(body, known)
             if not waits and not any(isinstance(node, Strided) for node in plan.nodes):
                 return _straight(thread, block, given, argument_types)
-            emitted: Loops | Machine = Stretch(plan, known, block, machine.namespace)
-            if waits or not emitted.is_right:
+            emitted: Loops | Machine = (Loops if waits else Stretch)(plan, known, block, machine.namespace)
+            if isinstance(emitted, Stretch) and not emitted.is_right:
                 emitted = Loops(plan, known, block, machine.namespace)
             text = emitted.text(given)
         except NotUniform:
@@ -248,9 +248,9 @@ def _jit(
 def _run(text: Text, block: str, namespace: dict[str, Any], fastmath: bool, folder: Path | None) -> Any:
     """The loop over blocks, around the text of one block; stored in a folder once it is compiled, if that can be."""
     if folder is not None:
-        widened = dict(namespace)
-        _widen(text, widened)
-        stored = cache.store(folder, block, str(text), widened, _options(namespace, fastmath))
+        widened, wide = dict(namespace), copy.deepcopy(text)
+        _widen(wide, widened)
+        stored = cache.store(folder, block, str(wide), widened, _options(namespace, fastmath))
         if stored is not None:
             return stored
     return _jit(text, "run", namespace, fastmath)

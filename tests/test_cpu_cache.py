@@ -95,7 +95,8 @@ def folder_of(source: str, block: int = 32, dtype: str = "float32"):
     names = {"__name__": "cached"}
     exec(compile(source, file, "exec"), names)
     array = numba.types.Array(numba.typeof(np.zeros(1, dtype)).dtype, 1, "C")
-    return cache.entry(read(names["reverse"], (block, 1, 1)), (block, 1, 1), (array, array), False)
+    thread = read(names["reverse"], (block, 1, 1), (array, array))
+    return cache.entry(thread, (block, 1, 1), (array, array), False)
 
 
 @pytest.fixture

@@ -191,6 +191,26 @@ def test_negative_indices_count_from_the_end():
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.uint64])
+def test_an_array_of_an_arguments_dtype(dtype):
+    @cuda.jit
+    def turn(a, out):
+        i = cuda.threadIdx.x
+        tile = cuda.shared.array(4, a.dtype)
+        mine = cuda.local.array(1, dtype=a.dtype)
+        tile[i] = a[i]
+        cuda.syncthreads()
+        mine[0] = tile[3 - i]
+        out[i] = mine[0]
+
+    a = np.array([0, 1, 1, 0]).astype(dtype) * dtype(np.iinfo(dtype).max if dtype != np.bool_ else 1)
+    out = np.full(4, 2).astype(dtype)
+    wb.launch(turn[1, 4], a, out)
+    assert np.array_equal(out, a[::-1])
+    assert not wb.launch(turn[1, 4], a, out, sanitize=True)
+    wb.debug(turn[1, 4], a, np.zeros(4, dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.uint64])
 def test_elements_of_any_size(dtype):
     text = "def copy(a, out):\n    i = cuda.grid(1)\n    if i < a.size:\n        out[i] = a[a.size - 1 - i]\n"
     a = np.array([0, 1, 1, 0, 1]).astype(dtype) * dtype(np.iinfo(dtype).max if dtype != np.bool_ else 1)

@@ -123,7 +123,7 @@ REFUSED = {
     "s = cuda.shared.array(n, np.float64)": f"the shape of the array, `n`, {CONSTANT}",
     "s = cuda.local.array(n, np.float64)": f"the shape of the array, `n`, {CONSTANT}",
     "s = cuda.shared.array(4, 'what')": DTYPE,
-    "s = cuda.shared.array(4, a.dtype)": f"the dtype of the array, `a.dtype`, {CONSTANT}",
+    "a = m[0]\n    s = cuda.shared.array(4, a.dtype)": f"the dtype of the array, `a.dtype`, {CONSTANT}",
     "s = cuda.shared.array(4, host)": f"`host` {HOST}",
     "s = cuda.shared.array(-4, np.float64)": SHAPE,
     "s = cuda.shared.array(4.5, np.float64)": SHAPE,

@@ -105,7 +105,7 @@ def compile_kernel(kernel: Any, block: Dimensions, argument_types: tuple, severa
 
 def _read(kernel: Any, block: Dimensions, argument_types: tuple) -> tuple[Thread, list[str]]:
     """The kernel with the defaults of parameters that are not given, and the names of those that are."""
-    thread = read(kernel, block)
+    thread = read(kernel, block, argument_types)
     given = thread.parameters[: len(argument_types)]
     missing = len(thread.parameters) - len(given)
     defaults = zip(thread.parameters[len(given) :], thread.defaults[len(thread.defaults) - missing :], strict=True)

@@ -41,21 +41,21 @@ class _Reading:
     An object has one name, and the same in every process that reads the kernel.
     """
 
-    def __init__(self, block: numba_cuda.Dimensions, as_python: bool) -> None:
-        self.block, self.as_python = block, as_python
+    def __init__(self, block: numba_cuda.Dimensions, argument_types: tuple, as_python: bool) -> None:
+        self.block, self.argument_types, self.as_python = block, argument_types, as_python
         self._given: dict[int, tuple[str, Any]] = {}
 
     def identifier(self, value: Any, label: str) -> str:
         return self._given.setdefault(id(value), (f"{label}__out{len(self._given) + 1}", value))[0]
 
 
-def read(kernel: Any, block: numba_cuda.Dimensions, as_python: bool = False) -> Thread:
-    """The Thread of a ``cuda.jit`` object launched with blocks of this shape.
+def read(kernel: Any, block: numba_cuda.Dimensions, argument_types: tuple, as_python: bool = False) -> Thread:
+    """The Thread of a ``cuda.jit`` object launched with blocks of this shape and with arguments of these types.
 
     ``as_python`` is for a kernel that is not going to be compiled: it may stop in a debugger and make strings to print.
     Raises CompileError for what the executor does not cover, with the kernel's own line.
     """
-    thread = _read(kernel, {}, _Reading(block, as_python))
+    thread = _read(kernel, {}, _Reading(block, argument_types, as_python))
     together = thread.reachable
     for one in together:
         if one.recursive and one.synchronises:
@@ -85,6 +85,8 @@ def _read(kernel: Any, callers: dict[Any, Thread], reading: _Reading) -> Thread:
         thread.fastmath = numba_cuda.fastmath(kernel)
         resolver = _Resolver(thread, names, {**callers, kernel: thread}, reading)
         resolver.narrow = bound_to_indices(tree, resolver.is_index)
+        if not callers:
+            resolver.given = _given(tree, thread.parameters, reading.argument_types)
         start = 1 if ast.get_docstring(tree) is not None else 0
         thread.body = [resolver.visit(copy.deepcopy(statement)) for statement in tree.body[start:]]
         thread.defaults = [resolver.visit(d) for d in arguments.defaults]
@@ -92,6 +94,12 @@ def _read(kernel: Any, callers: dict[Any, Thread], reading: _Reading) -> Thread:
     except SourceError as problem:
         raise CompileError(f"{title}: {problem}") from None
     return thread
+
+
+def _given(tree: ast.FunctionDef, parameters: list[str], argument_types: tuple) -> dict[str, types.Type]:
+    """The types of the arguments whose names keep them through the whole kernel."""
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    return {given: kind for given, kind in zip(parameters, argument_types, strict=False) if given not in bound}
 
 
 class _PassIndices(ast.NodeTransformer):
@@ -120,6 +128,7 @@ class _Resolver(ast.NodeTransformer):
         self.operations = numba_cuda.operations()
         self.is_kernel = len(callers) == 1
         self.narrow: set[str] = set()
+        self.given: dict[str, types.Type] = {}
 
     def visit(self, node: ast.AST) -> Any:
         if (refusal := refusals.of_syntax(node)) and not (self.reading.as_python and isinstance(node, ast.JoinedStr)):
@@ -318,7 +327,7 @@ class _Resolver(ast.NodeTransformer):
         dynamic = shape == (0,) and space == "shared"
         if not (dynamic or all(isinstance(n, (int, np.integer)) and n > 0 for n in shape)):
             raise self._refused(node, "a shape is a positive integer, or a tuple of such (0 for dynamic shared memory)")
-        dtype = self._constant(given["dtype"], "the dtype of the array")
+        dtype = self._dtype(given["dtype"])
         try:
             element = dtype if isinstance(dtype, types.Type) else numba.from_dtype(np.dtype(dtype))
         except (TypeError, NumbaError):
@@ -328,6 +337,13 @@ class _Resolver(ast.NodeTransformer):
         identifier = allocation_name(space, node, self.thread.name)
         self.thread.allocations[identifier] = Allocation(space, tuple(int(n) for n in shape), element)
         return ast.Call(name(identifier), [], [])
+
+    def _dtype(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Attribute) and node.attr == "dtype" and isinstance(node.value, ast.Name):
+            array = self.given.get(node.value.id)
+            if isinstance(array, types.Array):
+                return array.dtype
+        return self._constant(node, "the dtype of the array")
 
     def _constant(self, node: ast.expr, what: str) -> Any:
         """The value of an expression of constants, such as ``(TILE, TILE + 1)``."""

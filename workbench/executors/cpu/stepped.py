@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 
 from workbench import numba_cuda
@@ -34,9 +35,10 @@ def launch(
     """
     kernel, grid, block, _, shared_bytes = configuration
     values = tuple(map(as_numpy, arguments))
-    thread = read(kernel, block, as_python=True)
+    argument_types = tuple(map(numba.typeof, values))
+    thread = read(kernel, block, argument_types, as_python=True)
     try:
-        normalise(read(kernel, block, as_python=True), as_written=True)
+        normalise(read(kernel, block, argument_types, as_python=True), as_written=True)
     except SourceError as problem:
         raise CompileError(f"{thread.name}: {problem}") from None
     here = Here(numba_cuda.python_function(kernel).__name__, grid, block, recorder)

@@ -18,8 +18,10 @@ from workbench.sanitizer import sanitize
 _LAZY = {
     "audit": "workbench.gradients.audit",
     "GradientAudit": "workbench.gradients.audit",
+    "compare": "workbench.inspection.compare",
     "debug": "workbench.stepping",
     "derive": "workbench.gradients.derive",
+    "report": "workbench.inspection.report",
     "trace": "workbench.stepping",
     "losses": None,
     "patterns": None,

@@ -89,7 +89,7 @@ def check(configured: Any, arguments: Sequence[Any]) -> Call:
     device = _common_device(kernel, arguments)
     written = []
     for name, argument in zip(kernel.parameters, arguments, strict=False):
-        _check_argument(kernel, name, argument)
+        check_argument(kernel, name, argument)
         if name in kernel.written:
             _check_output(kernel, name, argument)
             written.append(argument)
@@ -191,7 +191,8 @@ def _common_device(kernel: Kernel, arguments: Sequence[Any]) -> torch.device:
     return device
 
 
-def _check_argument(kernel: Kernel, name: str, argument: Any) -> None:
+def check_argument(kernel: Kernel, name: str, argument: Any) -> None:
+    """Refuse, by LaunchError, an argument that no kernel can be given."""
     if isinstance(argument, torch.Tensor):
         why = refusal(argument)
         if why:

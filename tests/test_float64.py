@@ -1,0 +1,102 @@
+"""Each float64 that leaks into a float32 kernel is found on its line with its fix, and clean kernels raise no alarm."""
+
+import linecache
+
+import pytest
+import torch
+from clean_kernels import CLEAN
+from leaky_kernels import LEAKS
+from numba import cuda
+
+import workbench as wb
+from workbench.inspection.float64 import Float64
+
+
+def text(one: Float64) -> str:
+    return linecache.getline(one.place.file, one.place.line).strip()
+
+
+def test_there_are_enough_of_both():
+    assert len(LEAKS) >= 20
+    assert len(CLEAN) >= 12
+
+
+@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize("arch", ["sm_90", "sm_120"])
+def test_a_leak_is_found_on_its_line_with_its_fix(name, arch):
+    leak = LEAKS[name]
+    report = wb.report(leak.kernel, *leak.arguments, arch=arch)
+    right = [one for one in report.float64 if leak.line in text(one) and leak.fix in one.fix]
+    assert right, [(text(one), one.fix) for one in report.float64]
+    is_folded = arch in leak.folded
+    assert {one.verdict for one in right} == {"harmless" if is_folded else "leak"}
+    assert all(bool(one.emitted) != is_folded for one in right)
+    assert ("leaks in on line" in str(report)) != is_folded
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_no_leak_is_blamed_on_another_line(name):
+    """Every leak that is named stands on a line of the kernel or device function that brings a float64 in."""
+    leak = LEAKS[name]
+    found = wb.report(leak.kernel, *leak.arguments).leaks
+    assert all(one.expression for one in found)
+    assert {text(one) for one in found if leak.line not in text(one)} == set()
+
+
+@pytest.mark.parametrize("name", CLEAN)
+@pytest.mark.parametrize("arch", ["sm_75", "sm_90", "sm_120"])
+def test_a_clean_kernel_raises_no_alarm(name, arch):
+    kernel, arguments = CLEAN[name]
+    report = wb.report(kernel, *arguments, arch=arch)
+    assert report.leaks == ()
+    assert "leaks in" not in str(report)
+
+
+def verdicts(name: str) -> set[str]:
+    kernel, arguments = CLEAN[name]
+    return {one.verdict for one in wb.report(kernel, *arguments).float64}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("halved_square", {"harmless"}),
+        ("constants_of_the_dtype", {"once"}),
+        ("trigonometric", {"library"}),
+        ("half_sine", {"library", "harmless"}),
+        ("summed_in_float64", {"declared"}),
+        ("into_float64", {"declared"}),
+        ("cast_literals", set()),
+        ("reduced_in_shared_memory", set()),
+    ],
+)
+def test_what_is_no_leak_is_named_for_what_it_is(name, expected):
+    assert verdicts(name) == expected
+
+
+@cuda.jit
+def mixed(x, out):
+    """CUDA's own float64 and the author's on one line: both are named, each as what it is."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = 0.1 * cuda.libdevice.sinf(x[i])
+
+
+def test_the_library_and_a_leak_on_one_line_are_told_apart():
+    report = wb.report(mixed, torch.ones(8), torch.ones(8))
+    assert {one.verdict for one in report.float64} == {"library", "leak"}
+    (leak,) = report.leaks
+    assert dict(leak.emitted) == {"cvt.f64.f32": 1, "mul.f64": 1, "cvt.rn.f32.f64": 1}
+
+
+@cuda.jit
+def generic(x, out):
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = 0.1 * x[i] / (i + 1)
+
+
+def test_the_same_kernel_in_float64_has_no_leak():
+    x = torch.ones(8, dtype=torch.float64)
+    assert wb.report(generic, x, x).leaks == ()
+    assert {one.expression for one in wb.report(generic, x.float(), x.float()).leaks} == {"0.1", "0.1 * x[i] / (i + 1)"}

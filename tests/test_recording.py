@@ -8,7 +8,7 @@ from numba import cuda, types
 import workbench as wb
 from workbench.errors import LaunchError
 from workbench.losses import ALL, cross_entropy, squared_error
-from workbench.recording import distinct, recorded
+from workbench.recording import distinct, launches_of, recorded
 
 
 @cuda.jit
@@ -39,13 +39,13 @@ def test_layouts_follow_the_strides():
     assert launches[0].argument_types[1] == types.int64
 
 
-def test_a_loss_records_forward_and_backward():
+def test_a_loss_launches_in_its_forward_and_in_its_backward():
     x, y = ALL["squared_error"].example("cpu")
-    with recorded() as launches:
-        squared_error(x, y).backward()
-    assert launches[0].name == "squared_error_kernel"
-    assert all("gradient" in one.name for one in launches[1:])
-    assert len(launches) >= 2
+    both = [one.name for one in launches_of(squared_error, x, y)]
+    assert both[0] == "squared_error_kernel"
+    assert set(both[1:]) == {"squared_error_gradient_kernel"}
+    assert x.grad is None
+    assert [one.name for one in launches_of(squared_error, x.detach(), y.detach())] == both[:1]
 
 
 def test_nothing_is_recorded_outside_and_recordings_nest():

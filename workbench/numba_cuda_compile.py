@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from workbench import numba_cuda
@@ -39,30 +39,32 @@ class TypedFunction(NamedTuple):
 
 
 class Compilation(NamedTuple):
-    """A kernel's PTX with its source lines, and the kernel as typed."""
+    """A kernel's PTX with its source lines, by compute capability, and the kernel as typed."""
 
-    ptx: str
+    ptx: dict[tuple[int, int], str]
     typed: TypedFunction
 
 
-def compile_kernel(kernel: Any, argument_types: tuple, capability: tuple[int, int]) -> Compilation:
-    """Compile a ``cuda.jit`` kernel for a compute capability such as ``(9, 0)``, with no GPU and no driver.
+def compile_kernel(kernel: Any, argument_types: tuple, capabilities: Sequence[tuple[int, int]]) -> Compilation:
+    """Compile a ``cuda.jit`` kernel for compute capabilities such as ``(9, 0)``, with no GPU and no driver.
 
-    The kernel itself is left as it was: a later launch compiles it for its own GPU. Raises Numba's own errors.
+    Types are inferred once, for the first of them: from 7.5 on, Numba makes the same of a kernel for every one, and
+    what differs is NVIDIA's compiler. The kernel itself is left as it was: a later launch compiles it for its own GPU.
+    Raises Numba's own errors.
     """
     from numba.core import types
     from numba.cuda import compiler
     from numba.cuda.cudadrv import nvvm
 
     options = kernel.targetoptions
-    with _device_functions_for(capability) as compiled:
-        result = _compile(kernel, types.void, argument_types, capability)
+    with _device_functions_for(capabilities[0]) as compiled:
+        result = _compile(kernel, types.void, argument_types, capabilities[0])
         library = result.library
         entry = library.get_function(result.fndesc.llvm_func_name)
         library._entry_name = result.fndesc.llvm_func_name
         compiler.kernel_fixup(entry, False)
         nvvm.set_launch_bounds(entry, options.get("launch_bounds"))
-        ptx = "\n".join(library.get_asm_strs(cc=capability))
+        ptx = {capability: "\n".join(library.get_asm_strs(cc=capability)) for capability in capabilities}
         typed = _typed(numba_cuda.python_function(kernel), result, compiled, {})
     return Compilation(ptx, typed)
 

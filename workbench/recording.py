@@ -7,9 +7,11 @@ arguments of which types. The tools that look at a kernel before it meets a GPU 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from workbench import numba_cuda
 from workbench.tensors import argument_type
@@ -60,6 +62,21 @@ def note(configured: Any, arguments: tuple[Any, ...]) -> None:
     """Put a launch into every recording that is going on. Updates: the lists that :func:`recorded` gave."""
     for recording in _recordings:
         recording.append(Launch(configured, arguments))
+
+
+def launches_of(function: Callable, *inputs: Any) -> list[Launch]:
+    """Every launch of ``function(*inputs)`` and of its backward, for one upstream gradient of ones.
+
+    The backward runs for the inputs that require grad, if there are any.
+    """
+    with recorded() as launches:
+        outputs = function(*inputs)
+        outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        outputs = [one for one in outputs if isinstance(one, torch.Tensor) and one.requires_grad]
+        leaves = [one for one in inputs if isinstance(one, torch.Tensor) and one.requires_grad]
+        if outputs and leaves:
+            torch.autograd.grad(outputs, leaves, [torch.ones_like(one) for one in outputs], allow_unused=True)
+    return launches
 
 
 def distinct(launches: list[Launch]) -> list[Launch]:

@@ -87,15 +87,17 @@ def find(typed: TypedFunction, instructions: tuple[Instruction, ...]) -> tuple[F
     for one in own:
         by_place[one.place][one.opcode] += 1
     flow = _Flow(every)
-    reached = [(origin, *flow.reach(origin)) for f in every for origin in _origins(f, f is typed)]
-    declared = set().union(*(places for origin, places, _ in reached if origin.declared))
+    origins = [origin for each in every for origin in _origins(each, each is typed)]
+    reached = {id(origin): flow.reach(origin) for origin in origins}
+    declared = set().union(*(reached[id(origin)].nodes for origin in origins if origin.declared))
     cast_only = {place for place, counts in by_place.items() if all(map(_narrows, counts))} & flow.casts
-    found, explained = [], set(declared) | cast_only
-    for origin, places, casts in reached:
+    found, explained = [], set(cast_only)
+    for origin in origins:
+        places, casts, nodes = reached[id(origin)]
         explained |= places
-        evidence = {place for place in places - (casts & cast_only) if by_place.get(place)}
-        if evidence and evidence <= declared and not origin.declared:
+        if not origin.declared and flow.meets(nodes, declared):
             continue  # it takes part in what is float64 on purpose
+        evidence = {place for place in places - (casts & cast_only) if by_place.get(place)}
         verdict = _verdict(origin, evidence, places, casts)
         if verdict is not None:
             counts = sum((by_place[place] for place in sorted(evidence)), Counter())
@@ -215,6 +217,14 @@ def is_of_numba(file: str) -> bool:
     return file.startswith(_numba_folders())
 
 
+class _Reach(NamedTuple):
+    """The lines that compute with a value, those of them that only cast it, and the variables that hold it."""
+
+    places: set[Place]
+    casts: set[Place]
+    nodes: set[_Node]
+
+
 class _Flow:
     """How float64 values go from variable to variable, also into device functions and back."""
 
@@ -231,8 +241,17 @@ class _Flow:
                 if _is_cast(typed, step):
                     self.casts.add(_place(typed, step))
 
-    def reach(self, origin: _Origin) -> tuple[set[Place], set[Place]]:
-        """The lines that compute with the origin's value, and among them those that only cast it."""
+    def meets(self, nodes: set[_Node], others: set[_Node]) -> bool:
+        """Whether a step takes one of the variables together with one of the others."""
+        return not nodes.isdisjoint(others) or any(
+            _Node(node.function, operand) in others
+            for node in nodes
+            for _, step in self.uses[node]
+            for operand in step.operands
+        )
+
+    def reach(self, origin: _Origin) -> _Reach:
+        """Where the origin's value goes."""
         typed, step = origin.typed, origin.step
         places: set[Place] = set()
         casts: set[Place] = set()
@@ -247,7 +266,7 @@ class _Flow:
             seen.add(node)
             for user, use in self.uses[node]:
                 waiting += self._onward(user, use, node, places, casts)
-        return places | casts, casts - places
+        return _Reach(places | casts, casts - places, seen)
 
     def _onward(
         self, typed: TypedFunction, step: Step, node: _Node, places: set[Place], casts: set[Place]

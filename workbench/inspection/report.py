@@ -103,40 +103,53 @@ def report(kernel: Any, *example_arguments: Any, arch: str = "sm_90") -> Compile
     Raises LaunchError for something else than a kernel, a wrong number of arguments or an unknown architecture, and
     its subclass CompileError for a kernel that does not compile.
     """
+    (only,) = reports(kernel, *example_arguments, architectures=(arch,))
+    return only
+
+
+def reports(kernel: Any, *example_arguments: Any, architectures: Sequence[str]) -> tuple[CompileReport, ...]:
+    """As :func:`report`, for several architectures, in the time of little more than one."""
     configuration = numba_cuda.configuration(kernel)
     bare = configuration.kernel if configuration else kernel
     _check(bare, example_arguments)
-    capability = _capability(arch)
+    capabilities = {arch: _capability(arch) for arch in architectures}
     described = describe(bare)
     argument_types = tuple(map(argument_type, example_arguments))
     try:
-        compilation = compile_kernel(bare, argument_types, capability)
+        compilation = compile_kernel(bare, argument_types, tuple(capabilities.values()))
     except Exception as error:  # also those that Numba did not foresee
         positions, sentence = numba_cuda.compile_problem(error)
         where = f"line {positions[0][1]}: " if positions else ""
         raise CompileError(f"{described.name}: {where}{sentence}") from None
-    code = compiled.assemble(compilation.ptx, arch, getattr(bare, "targetoptions", {}).get("max_registers"))
-    found = ptx.instructions(compilation.ptx)
     block = configuration.block if configuration else None
     dynamic = configuration.shared_bytes if configuration else 0
-    return CompileReport(
-        name=described.name,
-        architecture=arch,
-        compiler=compiled.compiler_version(),
-        arguments=tuple(zip(described.parameters, map(_shown, argument_types), strict=False)),
-        block=block,
-        resources=code.resources,
-        occupancies=_occupancies(capability, block, code.resources, dynamic),
-        mix=instructions.mix(found),
-        widths=instructions.widths(found),
-        callees=code.callees,
-        slow_paths=instructions.slow_paths(found, _source(found), _powers(compilation.typed)),
-        float64=float64.find(compilation.typed, found),
-        accesses=accesses(bare, example_arguments, configuration),
-        file=file_of(numba_cuda.python_function(bare)),
-        ptx=compilation.ptx,
-        cubin=code.cubin,
-    )
+    of_source = accesses(bare, example_arguments, configuration)
+    found = []
+    for arch, capability in capabilities.items():
+        text = compilation.ptx[capability]
+        code = compiled.assemble(text, arch, bare.targetoptions.get("max_registers"))
+        each = ptx.instructions(text)
+        found.append(
+            CompileReport(
+                name=described.name,
+                architecture=arch,
+                compiler=compiled.compiler_version(),
+                arguments=tuple(zip(described.parameters, map(_shown, argument_types), strict=False)),
+                block=block,
+                resources=code.resources,
+                occupancies=_occupancies(capability, block, code.resources, dynamic),
+                mix=instructions.mix(each),
+                widths=instructions.widths(each),
+                callees=code.callees,
+                slow_paths=instructions.slow_paths(each, _source(each), _powers(compilation.typed)),
+                float64=float64.find(compilation.typed, each),
+                accesses=of_source,
+                file=file_of(numba_cuda.python_function(bare)),
+                ptx=text,
+                cubin=code.cubin,
+            )
+        )
+    return tuple(found)
 
 
 def _check(kernel: Any, arguments: Sequence[Any]) -> None:

@@ -180,6 +180,12 @@ def device_function(x):
     return x
 
 
+@cuda.jit
+def reshaped(x, out):
+    y = x.reshape(out.shape)
+    out[0, 0] = y[0, 0]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -189,6 +195,7 @@ def device_function(x):
         (lambda: wb.report(scaled, X, OUT, arch="sm_61"), LaunchError, "arch='sm_61' is not one of sm_75"),
         (lambda: wb.report(scaled, X, OUT, arch="hopper"), LaunchError, "arch='hopper' is not one of"),
         (lambda: wb.report(scaled, X, [1.0]), LaunchError, "'out' is a list"),
+        (lambda: wb.report(reshaped, X, OUT.view(10, 100)), CompileError, "reshaped: NVIDIA's linker for sm_90 says"),
         (lambda: wb.report(untypable, X, OUT), CompileError, r"untypable: line \d+: Unknown attribute 'nothing'"),
     ],
 )

@@ -25,6 +25,11 @@ from workbench.tensors import as_numpy
 SECTOR = 32
 BANKS = 32
 WORD = 4
+COSTS = (
+    *("one thread", "local", "no conflict", "broadcast", "coalesced"),
+    *("bank conflict", "strided", "irregular", "gather", "unknown"),
+)
+"""The kinds of access, those that cost most last: what differs from time to time counts as the worst of it."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def _access(group: list[Seen]) -> Access:
     sectors = [count for *_, count in several if count is not None]
     if len(kinds) == 1 and kinds[0] == "strided" and len(strides) > 1:
         patterns = ["strided, by a step that varies"]
-    kind = kinds[0] if len(kinds) == 1 else "irregular"
+    kind = max(kinds, key=COSTS.index)
     text = first.text
     root = text.split("[")[0]
     if first.view.name and root != first.view.name:

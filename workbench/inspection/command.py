@@ -52,9 +52,9 @@ def _of_file(place: str, arch: str) -> list[CompileReport]:
     if not Path(path).is_file():
         raise NotFound(f"there is no file {path}")
     sys.path.insert(0, str(Path(path).resolve().parent))
-    names = runpy.run_path(path, run_name="reported")
+    names = runpy.run_path(str(Path(path).resolve()), run_name="reported")
     if title not in names:
-        there = [name for name, value in names.items() if numba_cuda.is_kernel(value)]
+        there = [name for name, value in names.items() if _is_kernel(value)]
         raise NotFound(f"{path} has no {title!r}; its kernels are {', '.join(there) or 'none'}")
     if not callable(names.get("example")):
         raise NotFound(
@@ -72,12 +72,16 @@ def _of_file(place: str, arch: str) -> list[CompileReport]:
     return found
 
 
+def _is_kernel(value: Any) -> bool:
+    return numba_cuda.is_kernel(value) and not numba_cuda.is_device_function(value)
+
+
 def _of_kernel(kernel: Any, title: str, inputs: tuple, arch: str) -> CompileReport:
     """The kernel with the arguments that example() returned."""
     configuration = numba_cuda.configuration(kernel)
     bare = configuration.kernel if configuration else kernel
     described = describe(bare)
-    if described.required <= len(inputs) <= len(described.parameters):
+    if numba_cuda.is_device_function(bare) or described.required <= len(inputs) <= len(described.parameters):
         return report(kernel, *inputs, arch=arch)
     parameters = ", ".join(described.parameters)
     raise NotFound(

@@ -33,6 +33,10 @@ class Resources:
         return self.spill_stores + self.spill_loads
 
 
+class LinkError(RuntimeError):
+    """The linker made no machine code; the message has its own words."""
+
+
 class MachineCode(NamedTuple):
     """A cubin, the resources of its kernel, and the functions of CUDA's library that it calls, not inlined."""
 
@@ -56,7 +60,10 @@ class SassInstruction(NamedTuple):
 
 
 def assemble(ptx: str, architecture: str, max_registers: int | None = None) -> MachineCode:
-    """Machine code for an architecture such as ``"sm_90"``. Raises RuntimeError with the linker's own log."""
+    """Machine code for an architecture such as ``"sm_90"``. Raises LinkError.
+
+    Code that only a launch links is missing here: of ``x.reshape(...)`` in a kernel and of a barrier of the whole grid.
+    """
     from cuda.bindings import nvjitlink
 
     options = [f"-arch={architecture}", "-lineinfo", "-verbose", "-Xptxas=-v"]
@@ -68,10 +75,11 @@ def assemble(ptx: str, architecture: str, max_registers: int | None = None) -> M
         try:
             nvjitlink.add_data(handle, nvjitlink.InputType.PTX, text, len(text), "kernel")
             nvjitlink.complete(handle)
-        except nvjitlink.nvJitLinkError as error:
+        except nvjitlink.nvJitLinkError:
             log = bytearray(nvjitlink.get_error_log_size(handle))
             nvjitlink.get_error_log(handle, log)
-            raise RuntimeError(f"{architecture}: {error}: {_text(log)}") from None
+            said = " ".join(_text(log).split())
+            raise LinkError(f"NVIDIA's linker for {architecture} says: {said}") from None
         cubin = bytearray(nvjitlink.get_linked_cubin_size(handle))
         nvjitlink.get_linked_cubin(handle, cubin)
         log = bytearray(nvjitlink.get_info_log_size(handle))

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from workbench.inspection.expressions import Expressions
 from workbench.inspection.origins import describe
-from workbench.inspection.ptx import Instruction, Place
+from workbench.inspection.ptx import Instruction, Place, file_of
 from workbench.numba_cuda_compile import Step, TypedFunction
-from workbench.source import SourceError, file_of, function_tree
+from workbench.source import SourceError, function_tree
 
 REDUCTION = "0d3BF921FB54442D19"
 """π / 2 · 2⁻⁶⁴ as PTX writes it: in float32 functions of CUDA's library it stands in the only float64 product."""

@@ -99,7 +99,7 @@ def side_by_side(name: str, architecture: str, instructions: Any, sass: Any) -> 
     for one in instructions:
         ptx_of[one.place].append(_short(one.text))
     for one in sass or ():
-        sass_of[one.place].append(one.text.removesuffix(";").strip())
+        sass_of[one.place].append(re.sub(r"_ZN[\w$]+", name, one.text.removesuffix(";").strip()))
     lines = []
     places = list(dict.fromkeys([*ptx_of, *sass_of]))
     files = list(dict.fromkeys(place.file for place in places if place.line))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -11,6 +13,11 @@ class Place(NamedTuple):
 
     file: str
     line: int
+
+
+def file_of(function: Callable) -> str:
+    """The file of a function as the compiler names it, which is absolute."""
+    return os.path.abspath(function.__code__.co_filename)
 
 
 class Instruction(NamedTuple):

@@ -22,11 +22,10 @@ from workbench.inspection.float64 import Float64
 from workbench.inspection.instructions import SlowPath
 from workbench.inspection.lines import SideBySide, side_by_side
 from workbench.inspection.occupancy import MULTIPROCESSORS, Occupancy, occupancy
-from workbench.inspection.ptx import Instruction, Place
+from workbench.inspection.ptx import Instruction, Place, file_of
 from workbench.kernel import describe
 from workbench.launch import check_argument
 from workbench.numba_cuda_compile import Step, TypedFunction, compile_kernel
-from workbench.source import file_of
 from workbench.tables import Table
 from workbench.tensors import argument_type
 
@@ -127,7 +126,10 @@ def reports(kernel: Any, *example_arguments: Any, architectures: Sequence[str]) 
     found = []
     for arch, capability in capabilities.items():
         text = compilation.ptx[capability]
-        code = compiled.assemble(text, arch, bare.targetoptions.get("max_registers"))
+        try:
+            code = compiled.assemble(text, arch, bare.targetoptions.get("max_registers"))
+        except compiled.LinkError as error:
+            raise CompileError(f"{described.name}: {error}") from None
         each = ptx.instructions(text)
         found.append(
             CompileReport(
@@ -244,8 +246,9 @@ def _tables(one: CompileReport) -> list[Table]:
         _occupancy_table(one),
         Table(
             "Where a float64 comes in",
-            ("line", "expression", "why", "what to do", "float64 instructions reached"),
+            ("line", "expression", "why", "what to do", "ops"),
             tuple(_float64_row(one, each) for each in one.float64 if each.verdict != "harmless"),
+            ("ops: the float64 instructions on the lines that it reaches",),
         ),
         Table(
             "Accesses of a warp",

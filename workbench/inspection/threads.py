@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench import numba_cuda
+from workbench.inspection.ptx import file_of
 from workbench.source import UNKNOWN as OUTSIDE_UNKNOWN
-from workbench.source import Names, SourceError, file_of, function_tree
+from workbench.source import Names, SourceError, function_tree
 
 LANES = 32
 DEEPEST = 8
@@ -135,6 +136,8 @@ class Walk:
         self.file, self.function = file_of(function), function
         self.env: dict[str, Any] = {}
         self.returned: list[Any] = []
+        self.decided = False
+        self.sure: list[bool | None] = []  # of each `if` around: whether all threads go this way, or none, where known
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Walk the function with these values for its parameters, and give the value that it returns."""
@@ -160,8 +163,10 @@ class Walk:
         self.value(node.value)
 
     def _return(self, node: ast.Return) -> bool:
-        if node.value is not None:
+        """Note the value, unless a test that is known says that no thread comes here, or that all left before."""
+        if node.value is not None and False not in self.sure and not self.decided:
             self.returned.append(self.value(node.value))
+            self.decided = None not in self.sure and len(self.returned) == 1
         return True
 
     def _break(self, node: ast.stmt) -> bool:
@@ -219,10 +224,13 @@ class Walk:
         chosen = self._chosen(node.test)
         before, active = dict(self.env), self.active
         sides, ended = [], []
+        sure = bool(test.all()) if isinstance(test, np.ndarray) and test.all() == test.any() else None
         for statements, mask in ((node.body, chosen), (node.orelse, None if chosen is None else ~chosen)):
             self.env, self.active = dict(before), active if mask is None else active & mask
+            self.sure.append(sure if statements is node.body or sure is None else not sure)
             ended.append(self.body(statements) if self.active.any() else False)
             sides.append(self.env)
+            self.sure.pop()
         self.active = active
         if all(ended):
             return True

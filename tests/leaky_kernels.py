@@ -1,11 +1,18 @@
-"""Kernels on float32 arrays into which a float64 leaks, each with the line that it comes in on and the fix."""
+"""Kernels on float32 arrays into which a float64 leaks, each with the line that it comes in on and the fix.
 
+``python tests/leaky_kernels.py`` writes them as a page, docs/float64.md.
+"""
+
+import linecache
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numba import cuda, float32
+
+import workbench as wb
 
 SCALE = 0.1
 WIDE = np.float64(0.3)
@@ -212,3 +219,32 @@ LEAKS = {
         Leak(closed_over(0.2), (X, OUT), "rate * out[i]", "float32(rate)"),
     )
 }
+
+PAGE = Path(__file__).parent.parent / "docs" / "float64.md"
+
+HEAD = """# How a float64 gets into a float32 kernel
+
+Float64 has half of float32's rate on sm_80, sm_90 and sm_100 and a 32nd or 64th of it on most other GPUs, and Python's
+floats are float64. Each kernel below takes float32 arrays, and `wb.report` names the line, the reason and the fix. A float64 that the compiler folds
+away, as in `0.5 * x[i]`, is no leak and is not reported as one; nor is one that was asked for, by a float64 array or
+`float64(x)`, or that CUDA's own `sin` holds inside.
+
+| line | why | what to do |
+| --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """What the report says of each kernel, as a table in Markdown."""
+    rows = []
+    for leak in LEAKS.values():
+        for one in wb.report(leak.kernel, *leak.arguments).leaks:
+            line = linecache.getline(one.place.file, one.place.line).strip()
+            rows.append(f"| `{line}` | {one.reason} | {one.fix} |\n")
+    return HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE}")

@@ -5,7 +5,7 @@ import linecache
 import pytest
 import torch
 from clean_kernels import CLEAN
-from leaky_kernels import LEAKS
+from leaky_kernels import LEAKS, PAGE, page
 from numba import cuda
 
 import workbench as wb
@@ -100,3 +100,8 @@ def test_the_same_kernel_in_float64_has_no_leak():
     x = torch.ones(8, dtype=torch.float64)
     assert wb.report(generic, x, x).leaks == ()
     assert {one.expression for one in wb.report(generic, x.float(), x.float()).leaks} == {"0.1", "0.1 * x[i] / (i + 1)"}
+
+
+def test_the_page_of_leaks_is_what_the_report_says():
+    """After a change that is meant: ``python tests/leaky_kernels.py``."""
+    assert PAGE.read_text(encoding="utf-8") == page()

@@ -67,14 +67,15 @@ class SlowPath:
 
 
 _APPROXIMATE = "cuda.jit(fastmath=True) takes the fast one, with an error of some ulps"
+_WIDE = "float64 has half of float32's rate on sm_80, sm_90 and sm_100, a 32nd or 64th elsewhere"
 _SLOW = {
     "div.rn.f32": ("float32 division, rounded right", f"multiply by a reciprocal, or {_APPROXIMATE}"),
     "div.rn.ftz.f32": ("float32 division, rounded right", f"multiply by a reciprocal, or {_APPROXIMATE}"),
     "rcp.rn.f32": ("float32 reciprocal, rounded right", _APPROXIMATE),
     "sqrt.rn.f32": ("float32 square root, rounded right", _APPROXIMATE),
-    "div.rn.f64": ("float64 division", "float32 has a 32nd to a 64th of its cost on most GPUs"),
-    "rcp.rn.f64": ("float64 reciprocal", "float32 has a 32nd to a 64th of its cost on most GPUs"),
-    "sqrt.rn.f64": ("float64 square root", "float32 has a 32nd to a 64th of its cost on most GPUs"),
+    "div.rn.f64": ("float64 division", _WIDE),
+    "rcp.rn.f64": ("float64 reciprocal", _WIDE),
+    "sqrt.rn.f64": ("float64 square root", _WIDE),
 }
 _DIVISIONS = ("div.s64", "div.u64", "rem.s64", "rem.u64")
 _LOOP = "Numba counts the steps of a range by a division; `while i < n: ... i += stride` has none"

@@ -142,6 +142,18 @@ def test_fastmath_takes_the_short_paths():
     assert wb.report(quick, X, OUT).slow_paths == ()
 
 
+@cuda.jit
+def with_defaults(x, out, factor=2, shift=0.5):
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = float32(factor) * x[i] + float32(shift)
+
+
+def test_defaults_of_parameters_that_are_not_given():
+    report = wb.report(with_defaults, X, OUT, 3)
+    assert report.arguments[2:] == (("factor", "int64"), ("shift", "float64"))
+
+
 def test_numpy_arrays_and_scalars_are_examples_too():
     report = wb.report(in_local_memory, np.ones(10, np.float32), np.ones((4, 4), np.float32).T[0], np.int32(3))
     assert [kind for _, kind in report.arguments] == ["float32[:]", "float32[:], strided", "int32"]

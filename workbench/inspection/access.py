@@ -20,7 +20,6 @@ from workbench.inspection.ptx import Place
 from workbench.inspection.threads import DATA, Seen, View, Walk, Warp, constant, of_array, warp
 from workbench.numba_cuda import Configuration
 from workbench.source import SourceError, function_tree
-from workbench.tensors import as_numpy
 
 SECTOR = 32
 BANKS = 32
@@ -69,12 +68,11 @@ def accesses(kernel: Any, arguments: Sequence[Any], configuration: Configuration
 
 def _value(name: str, argument: Any) -> Any:
     if isinstance(argument, torch.Tensor):
-        item = argument.element_size()
-        strides = tuple(step * item for step in argument.stride())
-        integers = not (argument.is_floating_point() or argument.is_complex())
-        return View(name, "global", item, tuple(argument.shape), strides, constant(0), integers)
+        strides = tuple(step * argument.element_size() for step in argument.stride())
+        dtype = torch.empty(0, dtype=argument.dtype).numpy().dtype
+        return View(name, "global", dtype, tuple(argument.shape), strides, constant(0))
     if isinstance(argument, np.ndarray):
-        return of_array(name, as_numpy(argument))
+        return of_array(name, argument)
     return constant(argument) if isinstance(argument, (int, float, np.number)) else DATA
 
 
@@ -141,9 +139,9 @@ def _one(seen: Seen) -> _Found:
     if address.size < 2:
         return "one thread", "one thread of the warp", None, None
     if seen.view.space == "shared":
-        return _shared(address, seen.view.item)
+        return _shared(address, seen.view.dtype.itemsize)
     steps = np.diff(address)
-    item = seen.view.item
+    item = seen.view.dtype.itemsize
     sectors = len(np.unique(np.concatenate([(address + at) // SECTOR for at in (0, item - 1)])))
     if (steps == 0).all():
         return "broadcast", "broadcast: one element for the whole warp", 0, sectors

@@ -74,19 +74,18 @@ def _array(walk: Walk, node: ast.Call, space: str) -> Any:
     dtype = _dtype(kind)
     lengths = tuple(int(size[0]) for size in sizes)
     strides = tuple(dtype.itemsize * math.prod(lengths[k + 1 :]) for k in range(len(lengths)))
-    return View("", space, dtype.itemsize, lengths, strides, constant(0), dtype.kind in "iub")
+    return View("", space, dtype, lengths, strides, constant(0))
 
 
 def _dtype(kind: Any) -> np.dtype:
+    """Of a Numba type, a NumPy type or dtype; float32 for another, whose size is not known."""
+    from numba.core import types
+    from numba.core.errors import NumbaNotImplementedError
     from numba.np.numpy_support import as_dtype
 
     try:
-        return as_dtype(kind)
-    except (NotImplementedError, AttributeError, TypeError):
-        pass
-    try:
-        return np.dtype(kind)
-    except TypeError:
+        return as_dtype(kind) if isinstance(kind, types.Type) else np.dtype(kind)
+    except (NumbaNotImplementedError, TypeError):
         return np.dtype(np.float32)
 
 

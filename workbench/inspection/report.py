@@ -7,6 +7,7 @@ named, with no GPU and no driver. Nothing runs.
 from __future__ import annotations
 
 import functools
+import inspect
 import linecache
 import re
 from collections.abc import Sequence
@@ -113,6 +114,7 @@ def reports(kernel: Any, *example_arguments: Any, architectures: Sequence[str]) 
     _check(bare, example_arguments)
     capabilities = {arch: _capability(arch) for arch in architectures}
     described = describe(bare)
+    example_arguments += _defaults(bare, len(example_arguments))
     argument_types = tuple(map(argument_type, example_arguments))
     try:
         compilation = compile_kernel(bare, argument_types, tuple(capabilities.values()))
@@ -172,6 +174,12 @@ def _check(kernel: Any, arguments: Sequence[Any]) -> None:
         )
     for parameter, argument in zip(described.parameters, arguments, strict=False):
         check_argument(described, parameter, argument)
+
+
+def _defaults(kernel: Any, given: int) -> tuple[Any, ...]:
+    """The default values of the parameters that are not given."""
+    parameters = list(inspect.signature(numba_cuda.python_function(kernel)).parameters.values())
+    return tuple(one.default for one in parameters[given:])
 
 
 def _capability(arch: str) -> tuple[int, int]:

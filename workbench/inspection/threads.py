@@ -43,11 +43,10 @@ class View:
 
     name: str
     space: str
-    item: int
+    dtype: np.dtype
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     base: Any
-    integers: bool = False
 
 
 class Seen(NamedTuple):
@@ -314,7 +313,9 @@ class Walk:
                 return tuple(map(constant, owner.shape))
             if node.attr == "strides":
                 return tuple(map(constant, owner.strides))
-            known = {"size": int(np.prod(owner.shape)), "ndim": len(owner.shape), "itemsize": owner.item}
+            if node.attr == "dtype":
+                return owner.dtype
+            known = {"size": int(np.prod(owner.shape)), "ndim": len(owner.shape), "itemsize": owner.dtype.itemsize}
             return constant(known[node.attr]) if node.attr in known else UNKNOWN
         if isinstance(owner, (np.ndarray, _Mark, tuple)):
             return UNKNOWN
@@ -351,13 +352,12 @@ class Walk:
             return UNKNOWN if base is UNKNOWN else DATA
         # all threads load one element: some number, the same each time
         some = zlib.crc32(f"{view.name} {int(base[0])} {self.warp.round}".encode()) % 1000
-        return constant(some if view.integers else some / 7)
+        return constant(some if view.dtype.kind in "iub" else some / 7)
 
 
 def of_array(name: str, array: np.ndarray, space: str = "global") -> View:
     """A whole array, as every thread sees it."""
-    integers = array.dtype.kind in "iub"
-    return View(name, space, array.itemsize, array.shape, array.strides, constant(0), integers)
+    return View(name, space, array.dtype, array.shape, array.strides, constant(0))
 
 
 def _refused(*_: Any) -> Any:

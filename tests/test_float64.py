@@ -1,5 +1,6 @@
 """Each float64 that leaks into a float32 kernel is found on its line with its fix, and clean kernels raise no alarm."""
 
+import functools
 import linecache
 
 import pytest
@@ -10,6 +11,16 @@ from numba import cuda
 
 import workbench as wb
 from workbench.inspection.float64 import Float64
+from workbench.inspection.report import CompileReport, reports
+
+ARCHITECTURES = ("sm_75", "sm_90", "sm_120")
+
+
+@functools.cache
+def compiled(name: str) -> dict[str, CompileReport]:
+    """The reports of a leaky or a clean kernel, by architecture."""
+    kernel, arguments = CLEAN[name] if name in CLEAN else LEAKS[name][:2]
+    return {one.architecture: one for one in reports(kernel, *arguments, architectures=ARCHITECTURES)}
 
 
 def text(one: Float64) -> str:
@@ -22,10 +33,10 @@ def test_there_are_enough_of_both():
 
 
 @pytest.mark.parametrize("name", LEAKS)
-@pytest.mark.parametrize("arch", ["sm_90", "sm_120"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_a_leak_is_found_on_its_line_with_its_fix(name, arch):
     leak = LEAKS[name]
-    report = wb.report(leak.kernel, *leak.arguments, arch=arch)
+    report = compiled(name)[arch]
     right = [one for one in report.float64 if leak.line in text(one) and leak.fix in one.fix]
     assert right, [(text(one), one.fix) for one in report.float64]
     is_folded = arch in leak.folded
@@ -38,23 +49,21 @@ def test_a_leak_is_found_on_its_line_with_its_fix(name, arch):
 def test_no_leak_is_blamed_on_another_line(name):
     """Every leak that is named stands on a line of the kernel or device function that brings a float64 in."""
     leak = LEAKS[name]
-    found = wb.report(leak.kernel, *leak.arguments).leaks
+    found = compiled(name)["sm_90"].leaks
     assert all(one.expression for one in found)
     assert {text(one) for one in found if leak.line not in text(one)} == set()
 
 
 @pytest.mark.parametrize("name", CLEAN)
-@pytest.mark.parametrize("arch", ["sm_75", "sm_90", "sm_120"])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_a_clean_kernel_raises_no_alarm(name, arch):
-    kernel, arguments = CLEAN[name]
-    report = wb.report(kernel, *arguments, arch=arch)
+    report = compiled(name)[arch]
     assert report.leaks == ()
     assert "leaks in" not in str(report)
 
 
 def verdicts(name: str) -> set[str]:
-    kernel, arguments = CLEAN[name]
-    return {one.verdict for one in wb.report(kernel, *arguments).float64}
+    return {one.verdict for one in compiled(name)["sm_90"].float64}
 
 
 @pytest.mark.parametrize(
@@ -105,3 +114,24 @@ def test_the_same_kernel_in_float64_has_no_leak():
 def test_the_page_of_leaks_is_what_the_report_says():
     """After a change that is meant: ``python tests/leaky_kernels.py``."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+@cuda.jit
+def integers_to_a_power(n, out):
+    i = cuda.grid(1)
+    out[i] = n[i] ** n[i + 1]
+
+
+@cuda.jit
+def rounded_integers(n, out):
+    i = cuda.grid(1)
+    out[i] = round(n[i])
+
+
+def test_float64_behind_integers_is_not_passed_over():
+    n = torch.ones(8, dtype=torch.int64)
+    (power,) = wb.report(integers_to_a_power, n, n).leaks
+    assert "as a power of two integers" in power.reason
+    assert text(power) == "out[i] = n[i] ** n[i + 1]"
+    (rounding,) = wb.report(rounded_integers, n, n).leaks
+    assert (rounding.expression, rounding.reason) == ("round(n[i])", "round of int64 computes in float64")

@@ -193,6 +193,11 @@ def device_function(x):
 
 
 @cuda.jit
+def beyond_numba(x, out):
+    out[0] = np.absolute(x[0])
+
+
+@cuda.jit
 def reshaped(x, out):
     y = x.reshape(out.shape)
     out[0, 0] = y[0, 0]
@@ -208,6 +213,11 @@ def reshaped(x, out):
         (lambda: wb.report(scaled, X, OUT, arch="hopper"), LaunchError, "arch='hopper' is not one of"),
         (lambda: wb.report(scaled, X, [1.0]), LaunchError, "'out' is a list"),
         (lambda: wb.report(reshaped, X, OUT.view(10, 100)), CompileError, "reshaped: NVIDIA's linker for sm_90 says"),
+        (
+            lambda: wb.report(beyond_numba, X, OUT),
+            CompileError,
+            "beyond_numba: Numba's own compiler fails",
+        ),
         (lambda: wb.report(untypable, X, OUT), CompileError, r"untypable: line \d+: Unknown attribute 'nothing'"),
     ],
 )

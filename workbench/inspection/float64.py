@@ -84,8 +84,10 @@ def find(typed: TypedFunction, instructions: tuple[Instruction, ...]) -> tuple[F
     every = list(functions(typed))
     own, library = emitted(instructions)
     by_place: dict[Place, Counter] = defaultdict(Counter)
+    author: dict[Place, Place] = {}
     for one in own:
         by_place[one.place][one.opcode] += 1
+        author[one.place] = next((p for p in one.lines if p.line and not is_of_numba(p.file)), one.place)
     flow = _Flow(every)
     origins = [origin for each in every for origin in _origins(each, each is typed)]
     reached = {id(origin): flow.reach(origin) for origin in origins}
@@ -103,7 +105,12 @@ def find(typed: TypedFunction, instructions: tuple[Instruction, ...]) -> tuple[F
             counts = sum((by_place[place] for place in sorted(evidence)), Counter())
             found.append(_float64(origin, verdict, counts))
     if not any(one.emitted for one in found):  # else it is theirs: the compiler moves code out of loops
-        found += [_unexplained(place, counts) for place, counts in by_place.items() if place not in explained]
+        left: dict[Place, Counter] = defaultdict(Counter)
+        for place, counts in by_place.items():
+            if place not in explained:
+                left[author[place]] += counts
+        with_line = {place: counts for place, counts in left.items() if place.line}
+        found += [_unexplained(place, counts) for place, counts in (with_line or left).items()]
     found += _of_library(library)
     return tuple(sorted(_merged(found), key=lambda one: (one.place, one.expression)))
 
@@ -137,8 +144,8 @@ def _merged(found: list[Float64]) -> list[Float64]:
 
 
 def _unexplained(place: Place, counts: Counter) -> Float64:
-    reason = "the compiled code of this line computes in float64, and no typed value of the kernel tells why"
-    return Float64(place, "", reason, "look at the PTX of this line", "leak", tuple(sorted(counts.items())))
+    reason = "Numba computes in float64 what it types otherwise, as a power of two integers"
+    return Float64(place, "", reason, "look at the PTX of this line: .lines()", "leak", tuple(sorted(counts.items())))
 
 
 def _of_library(library: list[Instruction]) -> list[Float64]:
@@ -296,7 +303,8 @@ def _origins(typed: TypedFunction, is_kernel: bool) -> Iterator[_Origin]:
             continue
         into = is_float64(typed.types.get(step.target)) if step.target else False
         kinds = [typed.types.get(operand) for operand in step.operands]
-        compares = step.kind == "operator" and not into and any(map(is_float64, step.signature.args))
+        resolved = step.signature.args if step.kind in ("operator", "call") and step.signature is not None else ()
+        compares = not into and not _is_cast(typed, step) and any(map(is_float64, resolved))
         mixes = step.kind == "operator" and any(map(_is_wide_integer, kinds))
         if not (into or compares) or (any(map(is_float64, kinds)) and not mixes):
             continue

@@ -116,7 +116,8 @@ def _call(typed: TypedFunction, step: Step, expressions: Expressions) -> tuple[s
         return text, "float(...) is Python's float, a float64", f"write float32({inner})", False
     kinds = ", ".join(_shown(typed.types.get(operand)) for operand in step.operands)
     cast = ", ".join(_cast(expressions.of(o), _shown(typed.types.get(o))) for o in step.operands)
-    return text, f"{name} of {kinds} is a float64", f"write {name}({cast})", False
+    verb = "is a" if _sets_float64(typed, step) else "computes in"
+    return text, f"{name} of {kinds} {verb} float64", f"write {name}({cast})", False
 
 
 def _copy(typed: TypedFunction, step: Step, expressions: Expressions) -> tuple[str, str, str, bool]:

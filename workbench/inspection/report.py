@@ -119,9 +119,7 @@ def reports(kernel: Any, *example_arguments: Any, architectures: Sequence[str]) 
     try:
         compilation = compile_kernel(bare, argument_types, tuple(capabilities.values()))
     except Exception as error:  # also those that Numba did not foresee
-        positions, sentence = numba_cuda.compile_problem(error)
-        where = f"line {positions[0][1]}: " if positions else ""
-        raise CompileError(f"{described.name}: {where}{sentence}") from None
+        raise CompileError(f"{described.name}: {_why(error)}") from None
     block = configuration.block if configuration else None
     dynamic = configuration.shared_bytes if configuration else 0
     of_source = accesses(bare, example_arguments, configuration)
@@ -174,6 +172,17 @@ def _check(kernel: Any, arguments: Sequence[Any]) -> None:
         )
     for parameter, argument in zip(described.parameters, arguments, strict=False):
         check_argument(described, parameter, argument)
+
+
+def _why(error: Exception) -> str:
+    """Why a kernel does not compile, with its line where Numba names one."""
+    from numba.core.errors import NumbaError
+
+    positions, sentence = numba_cuda.compile_problem(error)
+    where = f"line {positions[0][1]}: " if positions else ""
+    if not isinstance(error, NumbaError):
+        return f"{where}Numba's own compiler fails, with {type(error).__name__}: {sentence}"
+    return f"{where}{sentence}"
 
 
 def _defaults(kernel: Any, given: int) -> tuple[Any, ...]:

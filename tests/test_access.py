@@ -231,6 +231,18 @@ def test_device_functions_and_rows_and_slices():
 
 
 @cuda.jit
+def from_its_own_row_on(x, out):
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        out[i] = total_of(x[i:, 1])
+
+
+def test_a_slice_that_begins_elsewhere_in_each_thread():
+    seen = found(from_its_own_row_on, MATRIX, OUT)["load row[c], of x"]
+    assert (seen.kind, seen.stride) == ("strided", 48)
+
+
+@cuda.jit
 def in_local_memory(x, out):
     own = cuda.local.array(4, float32)
     i = cuda.grid(1)

@@ -135,3 +135,16 @@ def test_float64_behind_integers_is_not_passed_over():
     assert text(power) == "out[i] = n[i] ** n[i + 1]"
     (rounding,) = wb.report(rounded_integers, n, n).leaks
     assert (rounding.expression, rounding.reason) == ("round(n[i])", "round of int64 computes in float64")
+
+
+@cuda.jit
+def mean_of_a_float64(x, out):
+    total = 0.0
+    for j in range(x.size):
+        total += x[j]
+    out[0] = total / x.size
+
+
+def test_what_would_leak_after_the_first_fix_is_named_at_once():
+    x = torch.ones(8)
+    assert {one.expression for one in wb.report(mean_of_a_float64, x, x).leaks} == {"0.0", "total / x.size"}

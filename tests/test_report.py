@@ -182,6 +182,28 @@ def test_it_prints_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@cuda.jit(device=True)
+def halved(value):
+    return value * float32(0.5)
+
+
+@cuda.jit
+def calls_a_device_function(x, out):
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = halved(x[i])
+
+
+def test_device_functions_are_left_as_they_were():
+    """What a launch compiled for its own GPU stays, and what the report compiled for another does not."""
+    halved.overloads["of a launch"] = "kept"
+    try:
+        wb.report(calls_a_device_function, X, OUT, arch="sm_75")
+        assert halved.overloads == {"of a launch": "kept"}
+    finally:
+        halved.overloads.clear()
+
+
 @cuda.jit
 def untypable(x, out):
     out[0] = x.nothing

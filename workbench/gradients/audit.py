@@ -17,6 +17,7 @@ import torch
 
 from workbench.executors import executor
 from workbench.gradients.check import Check
+from workbench.gradients.notes import notes
 from workbench.gradients.questions import again, layout, memory, second, sizes, subsets, upstream
 from workbench.gradients.questions.differences import against_differences
 from workbench.gradients.questions.precision import against_reference
@@ -60,10 +61,9 @@ class GradientAudit:
             unit = " ulp" if check.unit == "ulp" else ""
             error, allowed = f"{check.error:.2g}{unit}", f"{check.allowed:.2g}{unit}"
             rows.append((check.question, check.verdict, error, allowed, own))
-        notes = [f"{check.question}: {check.said}." for check in self.checks if check.said]
         outcome = "passed" if self.passed else f"{len(self.wrong)} of {len(self.checks)} answers are wrong"
         columns = ("question", "verdict", "error", "allowed", "torch, float32")
-        return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes)
+        return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes(self.checks))
 
     def __str__(self) -> str:
         return str(self.table)

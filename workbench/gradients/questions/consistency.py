@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from workbench.gradients.check import Check
-from workbench.gradients.diagnosis import ulps
+from workbench.gradients.diagnosis import how_many, ulps
+from workbench.gradients.fault import Fault
 
 ALLOWED = 64.0
 """Ulps by which two calls may differ that add up in another order."""
@@ -33,7 +34,9 @@ def alike(question: str, cases: Iterable[tuple[str, Result, Sequence[torch.Tenso
                 return Check(question, "wrong", math.inf, ALLOWED, "ulp", said=said)
             error = ulps(mine, true, torch.float64)
             if error.numel() and float(error.max()) > ALLOWED:
-                return Check(question, "wrong", float(error.max()), ALLOWED, "ulp", said=_told(done, label, mine, true))
+                said = _told(done, label, mine, true)
+                fault = Fault(label, mine.detach(), true.detach(), torch.float64, ALLOWED)
+                return Check(question, "wrong", float(error.max()), ALLOWED, "ulp", said=said, fault=fault)
             worst = max(worst, float(error.max()) if error.numel() else 0.0)
     return Check(question, "right", worst, ALLOWED, "ulp")
 
@@ -44,5 +47,5 @@ def _told(done: str, label: str, got: torch.Tensor, truth: torch.Tensor) -> str:
     at = f" at {list(where)}" if where else ""
     mine, true = float(got[where]), float(truth[where])
     how = "NaN" if math.isnan(mine) else f"{mine:.6g}"
-    count = f"{int(wrong.sum()):,} of {wrong.numel():,} elements of the {label} differ"
+    count = how_many(wrong, f" of the {label}", ("differs", "differ"))
     return f"{done}: {count};{at} it is {how}, not {true:.6g}"

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 
 from workbench.gradients.check import MARGIN, Check
-from workbench.gradients.diagnosis import ulps
+from workbench.gradients.diagnosis import counted, how_many, ulps
+from workbench.gradients.fault import Fault
 from workbench.gradients.questions.consistency import ALLOWED
 from workbench.gradients.subject import Subject
 
@@ -43,13 +44,12 @@ def ask(subject: Subject, reference: Callable) -> list[Check]:
             continue
         got = resized.attempt_all(resized.inputs(torch.float64))
         if isinstance(got, Exception):
-            said = f"with {size:,} rows it raises {type(got).__name__}: {str(got).splitlines()[0]}"
+            said = f"with {counted(size, 'row')} it raises {type(got).__name__}: {str(got).splitlines()[0]}"
             return [Check(QUESTION, "wrong", math.inf, largest, "ulp", said=said)]
         for mine, true, theirs, label in zip(got, truth, single, subject.labels, strict=True):
             if mine.shape != true.shape:
-                said = (
-                    f"with {size:,} rows the {label} has shape {tuple(mine.shape)} and should have {tuple(true.shape)}"
-                )
+                shapes = f"has shape {tuple(mine.shape)} and should have {tuple(true.shape)}"
+                said = f"with {counted(size, 'row')} the {label} {shapes}"
                 return [Check(QUESTION, "wrong", math.inf, largest, "ulp", said=said)]
             if not true.numel():
                 continue
@@ -59,9 +59,11 @@ def ask(subject: Subject, reference: Callable) -> list[Check]:
             if float(error.max()) > allowed:
                 wrong = error > allowed
                 where = tuple(int(k) for k in wrong.nonzero()[0])
-                at = f"at {list(where)} it is {float(mine[where]):.6g}, not {float(true[where]):.6g}"
-                count = f"{int(wrong.sum()):,} of {wrong.numel():,} elements of the {label} are wrong"
-                said = f"with {size:,} rows, {count}; {at}"
-                return [Check(QUESTION, "wrong", float(error.max()), allowed, "ulp", said=said)]
+                place = f"at {list(where)} " if where else ""
+                at = f"{place}it is {float(mine[where]):.6g}, not {float(true[where]):.6g}"
+                count = how_many(wrong, f" of the {label}") if wrong.numel() > 1 else f"the {label} is wrong"
+                said = f"with {counted(size, 'row')}, {count}; {at}"
+                fault = Fault(label, mine.detach(), true.detach(), torch.float64, allowed, size)
+                return [Check(QUESTION, "wrong", float(error.max()), allowed, "ulp", said=said, fault=fault)]
             worst = max(worst, float(error.max()))
     return [Check(QUESTION, "right", worst, largest, "ulp")]

@@ -77,3 +77,8 @@ def test_a_gradient_of_zero_is_no_number_of_times_the_differences():
     (check,) = (c for c in wb.audit(lambda x: mean_square(x.detach()), values(5)).wrong if "differences" in c.question)
     assert check.said.startswith("the backward says 0 along a random direction")
     assert "times" not in check.said
+
+
+def test_an_audit_shows_itself_as_text_where_it_is_not_printed():
+    audit = wb.audit(mean_square, values(5))
+    assert repr(audit) == str(audit)

@@ -40,7 +40,7 @@ class WrongGradient(AssertionError):
     """Raised by ``raise_if_wrong`` with the audit's table and what it found."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientAudit:
     """The answers of an audit. ``passed`` is whether none of them is "wrong"."""
 
@@ -75,7 +75,7 @@ class GradientAudit:
         columns = ("question", "verdict", "error", "allowed", "torch, float32")
         return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes(self.checks))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.table)
 
     @cached_property

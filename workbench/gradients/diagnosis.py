@@ -54,7 +54,7 @@ def diagnose(
     if missing.any():
         first = f", the first at {missing.nonzero()[0].tolist()}" if where else ""
         count = f"NaN in {int(missing.sum()):,} of {got.numel():,} elements"
-        return f"{count}{first}: an element that no thread wrote, 0/0, or inf - inf"
+        return f"{count}{pattern(missing) or first}: an element that no thread wrote, 0/0, or inf - inf"
     if unscaled is not None and bool((ulps(got, unscaled, torch.float32) < 16).all()):
         return f"the upstream gradient is ignored: multiply by it ({amount})"
     ratio = _common_ratio(got, truth)

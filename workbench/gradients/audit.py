@@ -17,7 +17,7 @@ import torch
 
 from workbench.executors import executor
 from workbench.gradients.check import Check
-from workbench.gradients.questions import again, layout, memory, outputs, second, sizes, subsets, upstream
+from workbench.gradients.questions import again, layout, memory, outputs, reductions, second, sizes, subsets, upstream
 from workbench.gradients.questions.differences import against_differences
 from workbench.gradients.questions.precision import against_reference
 from workbench.gradients.subject import Subject, is_floating, name_of
@@ -107,5 +107,6 @@ def audit(
     for question in ASKED:
         checks += question.ask(subject)
     checks += outputs.ask(subject, reference)
-    checks += sizes.ask(subject, reference) if reference else []
+    if reference:
+        checks += reductions.ask(subject, reference) + sizes.ask(subject, reference)
     return GradientAudit(name or name_of(function), where, tuple(checks))

@@ -43,6 +43,7 @@ def test_a_loss_passes(loss, device):
     assert audit.passed, str(audit)
     assert set(verdicts(audit).values()) == {"right"}
     assert audit.where == wb.executor(device).name
+    assert any(question.startswith("each reduction: ") for question in verdicts(audit))
 
 
 OTHERS = {

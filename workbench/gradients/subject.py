@@ -96,6 +96,12 @@ class Subject:
         other.function = function
         return other
 
+    def at(self, i: int, x: torch.Tensor) -> Subject:
+        """The same with other values in input ``i``."""
+        other = copy.copy(self)
+        other.given = [*self.given[:i], x, *self.given[i + 1 :]]
+        return other
+
     def resized(self, before: int, after: int) -> Subject:
         """The same with ``after`` rows in every input that has ``before``, without an upstream gradient yet."""
         other = copy.copy(self)

@@ -12,17 +12,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
 from workbench.executors import executor
 from workbench.gradients.check import Check
+from workbench.gradients.error_map import ErrorMap, error_map
+from workbench.gradients.notes import notes
 from workbench.gradients.questions import again, layout, memory, outputs, reductions, second, sizes, subsets, upstream
 from workbench.gradients.questions.differences import against_differences
 from workbench.gradients.questions.kinks import Kinks, at_kinks, check_kinks
 from workbench.gradients.questions.precision import against_reference
 from workbench.gradients.subject import Subject, is_floating, name_of
 from workbench.tables import Table
+
+if TYPE_CHECKING:
+    from workbench.plot import Picture
 
 ASKED = (upstream, layout, again, subsets, memory, second)
 """The questions that need no reference."""
@@ -61,16 +68,30 @@ class GradientAudit:
             unit = " ulp" if check.unit == "ulp" else ""
             error, allowed = f"{check.error:.2g}{unit}", f"{check.allowed:.2g}{unit}"
             rows.append((check.question, check.verdict, error, allowed, own))
-        notes = [f"{check.question}: {check.said}." for check in self.checks if check.said]
         outcome = "passed" if self.passed else f"{len(self.wrong)} of {len(self.checks)} answers are wrong"
         columns = ("question", "verdict", "error", "allowed", "torch, float32")
-        return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes)
+        return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes(self.checks))
 
     def __str__(self) -> str:
         return str(self.table)
 
+    @cached_property
+    def maps(self) -> list[ErrorMap]:
+        """Of each tensor of several elements that was found wrong, the errors of its elements as first found."""
+        faults = {check.fault.label: check for check in reversed(self.wrong) if check.fault is not None}
+        first = [check for check in self.wrong if check in faults.values()]
+        return [error_map(check) for check in first if check.fault.got.numel() > 1]
+
+    def plot(self) -> Picture:
+        """The error of each element of what is wrong. Raises ValueError where no tensor of several elements is."""
+        from workbench import plot  # which brings matplotlib
+
+        if not self.maps:
+            raise ValueError("there is nothing to draw: no answer of this audit is a tensor with wrong elements")
+        return plot.errors(self.maps)
+
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+        return self.table._repr_html_() + (f"<div>{self.plot().html()}</div>" if self.maps else "")
 
 
 def audit(

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 
 from workbench.gradients.check import MARGIN, Check
-from workbench.gradients.diagnosis import diagnose, ulps
+from workbench.gradients.diagnosis import diagnose, how_many, ulps
+from workbench.gradients.fault import Fault
 from workbench.gradients.subject import MisshapenValue, Subject
 
 ALLOWED = 64.0
@@ -24,7 +25,7 @@ class Case(NamedTuple):
 
     Where the truth is a reference's, ``rounded`` is what that gives in float32, and ``counts`` names numbers that a
     reduction may divide by. An error may then be some times that of the reference, since rounding costs as many ulps in
-    one precision as in the other.
+    one precision as in the other. ``rows`` is the size at which it came, where that is not the inputs' own.
     """
 
     done: str
@@ -33,17 +34,17 @@ class Case(NamedTuple):
     labels: Sequence[str]
     rounded: Sequence[torch.Tensor] | None = None
     counts: dict[str, int] | None = None
+    rows: int | None = None
 
 
-def against(subject: Subject, reference: Callable, done: str) -> Case | None:
+def against(subject: Subject, reference: Callable, done: str, rows: int | None = None) -> Case | None:
     """The function and the reference at the subject's inputs, or None if the reference refuses them."""
     truth = subject.attempt_all(subject.inputs(torch.float64), function=reference)
     rounded = subject.attempt_all(subject.inputs(torch.float32), function=reference)
     if isinstance(truth, Exception) or isinstance(rounded, Exception):
         return None
-    return Case(
-        done, subject.attempt_all(subject.inputs(torch.float64)), truth, subject.labels, rounded, subject.counts
-    )
+    got = subject.attempt_all(subject.inputs(torch.float64))
+    return Case(done, got, truth, subject.labels, rounded, subject.counts, rows)
 
 
 def alike(question: str, cases: Iterable[Case]) -> Check:
@@ -67,9 +68,9 @@ def alike(question: str, cases: Iterable[Case]) -> Check:
             error = ulps(got, truth, torch.float64)
             largest, worst = max(largest, allowed), max(worst, float(error.max()))
             if float(error.max()) > allowed:
-                return Check(
-                    question, "wrong", worst, allowed, "ulp", said=_told(case, label, got, truth, error > allowed)
-                )
+                said = _told(case, label, got, truth, error > allowed)
+                fault = Fault(label, got.detach(), truth.detach(), torch.float64, allowed, case.rows)
+                return Check(question, "wrong", worst, allowed, "ulp", said=said, fault=fault)
     return Check(question, "right", worst, largest, "ulp")
 
 
@@ -80,5 +81,5 @@ def _told(case: Case, label: str, got: torch.Tensor, truth: torch.Tensor, wrong:
     at = f" at {list(where)}" if where else ""
     mine, true = float(got[where]), float(truth[where])
     how = "NaN" if math.isnan(mine) else f"{mine:.6g}"
-    count = f"{int(wrong.sum()):,} of {wrong.numel():,} elements of the {label} differ"
+    count = how_many(wrong, f" of the {label}", ("differs", "differ"))
     return f"{case.done}: {count};{at} it is {how}, not {true:.6g}"

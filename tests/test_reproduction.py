@@ -149,6 +149,25 @@ def test_a_name_that_the_lines_use_is_not_an_input_s():
     assert "value = doubled(input_0, input_1)\n" in text
 
 
+@pytest.mark.parametrize("derivative", [lambda u, x: 2 * u * x, lambda u, x: None], ids=["wrong", "none"])
+@pytest.mark.parametrize("with_reference", [True, False])
+def test_several_outputs(derivative, with_reference):
+    def both(x):
+        return x * x, x**3
+
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return both(x)
+
+    forward = function_of("Both", forward, lambda ctx, u, v: derivative(u, *ctx.saved_tensors))
+    audit = wb.audit(forward, values(5), reference=both if with_reference else None)
+    got, expected, text = run(audit, forward)
+    assert got != pytest.approx(expected)
+    assert "outputs = Both.apply(x)\n" in text
+    assert "[outputs[0], outputs[1]]" in text
+    assert "upstream_0 = torch.tensor([" in text
+
+
 @pytest.mark.parametrize("name", ["an upstream gradient overwritten", "saved gradient freed", "no empty input"])
 def test_what_no_element_shows_is_said_in_a_comment(name):
     function, reference, inputs, _, words = CASES[name]

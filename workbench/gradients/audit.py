@@ -22,8 +22,9 @@ from workbench.executors import executor
 from workbench.gradients.check import Check
 from workbench.gradients.error_map import ErrorMap, error_map
 from workbench.gradients.notes import notes
-from workbench.gradients.questions import again, layout, memory, second, sizes, subsets, upstream
+from workbench.gradients.questions import again, layout, memory, outputs, reductions, second, sizes, subsets, upstream
 from workbench.gradients.questions.differences import against_differences
+from workbench.gradients.questions.kinks import Kinks, at_kinks, check_kinks
 from workbench.gradients.questions.precision import against_reference
 from workbench.gradients.reproduction import reproduction
 from workbench.gradients.subject import Subject, is_floating, name_of
@@ -112,28 +113,34 @@ class GradientAudit:
 
 
 def audit(
-    function: Callable[..., torch.Tensor],
+    function: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]],
     *inputs: torch.Tensor,
-    reference: Callable[..., torch.Tensor] | None = None,
+    reference: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]] | None = None,
     name: str | None = None,
+    kinks: Kinks | None = None,
     seed: int = 0,
 ) -> GradientAudit:
     """Ask whether ``function(*inputs)`` and its gradient are right, in float64 and in float32.
 
-    ``function`` takes tensors and returns one tensor; ``reference`` computes the same in plain torch. The gradient is
-    audited for the inputs that require grad, or for every floating-point input if none does. The inputs' values are
-    taken in both precisions whatever their dtype; integer tensors are passed as they are. Without a reference only
-    the central differences are asked. ``seed`` fixes the random upstream gradient and direction.
+    ``function`` takes tensors and returns one tensor, or a tuple of several, of which those that are not of floating
+    point are passed over; ``reference`` computes the same in plain torch. The gradient is audited for the inputs that
+    require grad, or for every floating-point input if none does. The inputs' values are taken in both precisions
+    whatever their dtype; integer tensors are passed as they are. Without a reference values are not asked about, nor
+    are other sizes and reductions. ``kinks`` says where the function has no derivative, so that torch's choice is asked
+    about: ``{"x": [0.0, "y"]}`` where x is 0, and where it is equal to y; ``{"x": ["x"]}`` where elements of x are
+    equal to each other, as in a maximum. ``seed`` fixes the random upstream gradient and direction.
 
     Writes nothing: the inputs, and their ``.grad``, stay as they are. Raises ValueError if no input is a
-    floating-point tensor; what the function itself raises passes through, and what its
-    backward raises is an answer.
+    floating-point tensor, or nothing that the function returns, and for kinks without a reference or in what is no
+    such input; what the function itself raises passes through, and what its backward raises is an answer.
     """
     moving = [i for i, x in enumerate(inputs) if is_floating(x) and x.requires_grad]
     moving = moving or [i for i, x in enumerate(inputs) if is_floating(x)]
     if not moving:
         raise ValueError("audit needs at least one floating-point tensor to differentiate by")
     subject = Subject(function, inputs, moving, seed)
+    if kinks:
+        check_kinks(subject, reference, kinks)
     where = executor(inputs[moving[0]].device).name
     problem = subject.attempt(subject.upstream)
     if isinstance(problem, Exception):
@@ -144,5 +151,8 @@ def audit(
     checks += against_differences(subject)
     for question in ASKED:
         checks += question.ask(subject)
-    checks += sizes.ask(subject, reference) if reference else []
+    checks += outputs.ask(subject, reference)
+    if reference:
+        checks += at_kinks(subject, reference, kinks or {})
+        checks += reductions.ask(subject, reference) + sizes.ask(subject, reference)
     return GradientAudit(name or name_of(function), where, tuple(checks), subject, reference)

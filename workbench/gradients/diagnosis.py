@@ -72,7 +72,11 @@ def _common_ratio(got: torch.Tensor, truth: torch.Tensor) -> float | None:
     ratios = got[clear] / truth[clear]
     middle = float(ratios.median())
     spread = float((ratios - middle).abs().max())
-    return middle if math.isfinite(middle) and spread <= 1e-4 * abs(middle) else None
+    if not math.isfinite(middle) or spread > 1e-4 * abs(middle):
+        return None
+    # what is zero, or nearly, has no clear ratio, but must not contradict it
+    rest = (got - middle * truth)[~clear].abs()
+    return middle if not rest.numel() or float(rest.max()) <= 1e-5 * abs(middle) * float(truth.abs().max()) else None
 
 
 def _meaning(ratio: float, counts: dict[str, int]) -> str:

@@ -22,7 +22,7 @@ from workbench.gradients.wrong_element import Element, Search
 LITERAL = 64
 """Elements up to which inputs and upstream gradient are written out."""
 
-TAKEN = {"torch", "inf", "nan", "generator", "upstream", "value", "gradient", "got", "expected", "function"}
+TAKEN = {"torch", "inf", "nan", "generator", "value", "outputs", "gradient", "got", "expected", "function"}
 """Names that the lines use for other things than inputs."""
 
 SEEDED = "generator = torch.Generator().manual_seed(0)"
@@ -42,76 +42,85 @@ def reproduction(check: Check, subject: Subject, reference: Callable | None) -> 
         subject.draw_upstream(reference)
     dtype, allowed = (fault.dtype, fault.allowed) if fault else (torch.float64, 0.0)
     search = Search(subject, reference, subject.labels.index(label), dtype, allowed)
-    inputs, upstream = subject.inputs(dtype), subject.upstream.to(dtype)
+    inputs, upstream = subject.inputs(dtype), [None if u is None else u.to(dtype) for u in subject.upstream]
     first = search.wrong_element(inputs, upstream)
     if first is None:
         return None
     names = _names(subject)
     moving = {names[i] for i in subject.moving}
-    alone, small = (
-        _row_alone(search, names, moving, inputs, upstream, first),
-        _literals(names, moving, inputs, upstream),
-    )
-    for lines in (alone, small, *_random_and_own(names, moving, inputs, upstream)):
+    handed = dict(zip(map(_handed, subject.outputs), upstream, strict=True))
+    made = dict(zip(names, inputs, strict=True)) | handed
+    alone, everything = _row_alone(search, made, moving, first), _literals(made, moving)
+    for lines in (alone, everything, *_random_and_own(names, made, moving, dtype)):
         if not lines:
             continue
-        made = {"torch": torch, "inf": math.inf, "nan": math.nan} | dict(zip(names, subject.given, strict=True))
-        exec("\n".join(lines), made)  # what is tried is the text that is then shown
+        run = {"torch": torch, "inf": math.inf, "nan": math.nan} | dict(zip(names, subject.given, strict=True))
+        exec("\n".join(lines), run)  # what is tried is the text that is then shown
         try:
-            wrong = search.wrong_element([made[name] for name in names], made["upstream"])
+            wrong = search.wrong_element([run[name] for name in names], [run[name] for name in handed])
         except Exception:  # the function may refuse other inputs than its own
             continue
         # fewer elements may be wrong for a reason of their own, such as a size that was written down
         if wrong is not None and (lines is not alone or wrong.is_like(first)):
-            return _written(lines, names, search, label, wrong)
+            return _written(lines, names, handed, search, label, wrong)
     return None
+
+
+def _handed(output: str) -> str:
+    """The name of the upstream gradient of a value."""
+    return "upstream" + output.removeprefix("value").removeprefix("output").replace(" ", "_")
 
 
 def _names(subject: Subject) -> list[str]:
     """The inputs' names, or others where theirs cannot stand in the lines."""
     taken = TAKEN | {_called(subject.function).split(".")[0]}
-    usable = [name.isidentifier() and not keyword.iskeyword(name) and name not in taken for name in subject.names]
+    usable = [
+        name.isidentifier() and not keyword.iskeyword(name) and name not in taken and not name.startswith("upstream")
+        for name in subject.names
+    ]
     return [name if fits else f"input_{i}" for i, (name, fits) in enumerate(zip(subject.names, usable, strict=True))]
 
 
 # -- inputs and upstream gradient as statements
 
 
-def _row_alone(
-    search: Search, names: list[str], moving: set[str], inputs: list, upstream: torch.Tensor, wrong: Element
-) -> list[str]:
+def _row_alone(search: Search, made: dict, moving: set[str], wrong: Element) -> list[str]:
     """The row of the wrong element and what belongs to it; none if there is only that row."""
-    shape = inputs[search.input].shape if search.which else upstream.shape
+    subject = search.subject
+    shape = subject.shapes[search.which] if search.input is None else subject.given[search.input].shape
     if not shape or shape[0] < 2:
         return []
     row = slice(wrong.index[0], wrong.index[0] + 1)
-    *few, u = (
-        x[row] if isinstance(x, torch.Tensor) and x.ndim and len(x) == shape[0] else x for x in (*inputs, upstream)
-    )
-    return _literals(names, moving, few, u)
+    belongs = {name for name, x in made.items() if isinstance(x, torch.Tensor) and x.ndim and len(x) == shape[0]}
+    return _literals({name: x[row] if name in belongs else x for name, x in made.items()}, moving)
 
 
-def _literals(names: list[str], moving: set[str], inputs: list, upstream: torch.Tensor) -> list[str]:
+def _literals(made: dict, moving: set[str]) -> list[str]:
     """Every value written out; none if they are too many."""
-    made = (*inputs, upstream)
-    few = sum(x.numel() for x in made if isinstance(x, torch.Tensor)) <= LITERAL
-    if not few or not all(_is_plain(x) for x in made):
+    few = sum(x.numel() for x in made.values() if isinstance(x, torch.Tensor)) <= LITERAL
+    if not few or not all(_is_plain(x) for x in made.values()):
         return []
-    return [_literal(name, x, name in moving) for name, x in zip((*names, "upstream"), made, strict=True)]
+    return [_literal(name, x, name in moving) for name, x in made.items()]
 
 
-def _random_and_own(names: list[str], moving: set[str], inputs: list, upstream: torch.Tensor) -> Iterator[list[str]]:
+def _random_and_own(names: list[str], made: dict, moving: set[str], dtype: torch.dtype) -> Iterator[list[str]]:
     """Random inputs, and then the audit's own by their names, with a random upstream gradient."""
-    dtype = upstream.dtype
-    drawn = f"upstream = torch.randn({_size(upstream)}, generator=generator, dtype={dtype}){_to(upstream)}"
-    if all(_is_plain(x) and not (isinstance(x, torch.Tensor) and not x.isfinite().all()) for x in inputs):
-        yield [SEEDED, *(_random(n, x, n in moving) for n, x in zip(names, inputs, strict=True)), drawn]
+    drawn = [
+        f"{name} = torch.randn({_size(u)}, generator=generator, dtype={dtype}){_to(u)}"
+        if u is not None
+        else f"{name} = None"
+        for name, u in made.items()
+        if name not in names
+    ]
+    inputs = {name: made[name] for name in names}
+    if all(_is_plain(x) and not (isinstance(x, torch.Tensor) and not x.isfinite().all()) for x in inputs.values()):
+        yield [SEEDED, *(_random(name, x, name in moving) for name, x in inputs.items()), *drawn]
     own = [
         f"{name} = {name}.detach().to({dtype}){'.requires_grad_()' if name in moving else ''}"
-        for name, x in zip(names, inputs, strict=True)
+        for name, x in inputs.items()
         if is_floating(x)
     ]
-    yield [f"# {', '.join(names)}: as they were handed to the audit; others do not show it", *own, SEEDED, drawn]
+    yield [f"# {', '.join(names)}: as they were handed to the audit; others do not show it", *own, SEEDED, *drawn]
 
 
 def _is_plain(x: object) -> bool:
@@ -166,7 +175,9 @@ def _called(function: Callable) -> str:
     return name if name.isidentifier() and owner is None else "function"
 
 
-def _written(lines: list[str], names: list[str], search: Search, label: str, wrong: Element) -> str:
+def _written(
+    lines: list[str], names: list[str], handed: dict[str, object], search: Search, label: str, wrong: Element
+) -> str:
     called = _called(search.subject.function)
     at = f"[{', '.join(map(str, wrong.index))}]" if wrong.index else ""
     head = ["import torch", ""]
@@ -174,16 +185,21 @@ def _written(lines: list[str], names: list[str], search: Search, label: str, wro
         head.insert(0, "from math import inf, nan\n")
     if called == "function":
         head.append("# function is the one that was audited")
-    body = [f"value = {called}({', '.join(names)})"]
-    if not search.which:
+    alone = search.subject.outputs == ["value"]
+    body = [f"{'value' if alone else 'outputs'} = {called}({', '.join(names)})"]
+    values = ["value" if alone else f"outputs[{name.removeprefix('output ')}]" for name in search.subject.outputs]
+    used = [(value, u) for value, u in zip(values, handed, strict=True) if handed[u] is not None]
+    pulled = ", ".join(value for value, _ in used), ", ".join(u for _, u in used)
+    if search.input is None:
         lines = [line for line in lines if not line.startswith("upstream")]
-        body.append(f"got = value{at}.item()")
+        body.append(f"got = {values[search.which]}{at}.item()")
     elif wrong.came:
-        body += ["value.backward(upstream)", f"got = {names[search.input]}.grad{at}.item()"]
+        back = f"torch.autograd.backward([{pulled[0]}], [{pulled[1]}])"
+        body += ["value.backward(upstream)" if alone else back, f"got = {names[search.input]}.grad{at}.item()"]
     else:
-        asked = f"torch.autograd.grad(value, [{names[search.input]}], upstream, allow_unused=True)"
+        asked = f"torch.autograd.grad([{pulled[0]}], [{names[search.input]}], [{pulled[1]}], allow_unused=True)[0]"
         body += [
-            f"gradient = {asked}[0] if value.requires_grad else None",
+            f"gradient = {asked} if {used[0][0]}.requires_grad else None",
             f"got = 0.0 if gradient is None else gradient{at}.item()  # None: no gradient comes at all",
         ]
     expected = repr(wrong.expected) if math.isfinite(wrong.expected) else f'float("{wrong.expected}")'

@@ -10,7 +10,7 @@ import torch
 
 from workbench.gradients.diagnosis import ulps
 from workbench.gradients.finite_difference import finite_difference
-from workbench.gradients.subject import Subject, is_floating
+from workbench.gradients.subject import Subject, Upstream, is_floating
 
 DIFFERENCES = 64
 """Elements at which a gradient is held against differences where there is no reference, spread over the tensor."""
@@ -33,7 +33,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Search:
-    """For a wrong element of the value (``which`` is 0) or of the gradient by a moving input (from 1 on).
+    """For a wrong element of a value or gradient, which stands at ``which`` of the subject's labels.
 
     It is wrong if it is more than ``allowed`` ulps of ``dtype`` from ``reference`` in float64, or, without a reference,
     if it is not what differences of the value say.
@@ -46,18 +46,22 @@ class Search:
     allowed: float
 
     @property
-    def input(self) -> int:
-        """Which input the gradient is by."""
-        return self.subject.moving[self.which - 1]
+    def input(self) -> int | None:
+        """Which input the gradient is by; None if it is a value."""
+        after = self.which - len(self.subject.outputs)
+        return self.subject.moving[after] if after >= 0 else None
 
-    def wrong_element(self, inputs: Sequence, upstream: torch.Tensor) -> Element | None:
+    def wrong_element(self, inputs: Sequence, upstream: Upstream) -> Element | None:
         """The first wrong element for these inputs and this upstream gradient, which are of ``dtype``."""
-        value = self.subject.value(self.subject.function, inputs)
-        got: torch.Tensor | None = value.detach()
-        if self.which:
+        values = self.subject.values(self.subject.function, inputs)
+        if self.input is None:
+            got: torch.Tensor | None = values[self.which].detach()
+        else:
             got = None
-            if value.requires_grad:
-                (got,) = torch.autograd.grad(value, [inputs[self.input]], upstream, allow_unused=True)
+            used = [(v, u) for v, u in zip(values, upstream, strict=True) if u is not None and v.requires_grad]
+            if used:
+                outputs, handed = zip(*used, strict=True)
+                (got,) = torch.autograd.grad(outputs, [inputs[self.input]], handed, allow_unused=True)
         came = got is not None
         got = got if came else torch.zeros_like(inputs[self.input])
         wide = [
@@ -65,20 +69,20 @@ class Search:
             for k, x in enumerate(inputs)
         ]
         if self.reference is None:
-            return self._off_differences(wide, upstream.double(), got, came) if self.which else None
-        value, gradients = self.subject.gradients(self.reference, wide, upstream.double())
-        truth = [value, *gradients][self.which]
+            return None if self.input is None else self._off_differences(wide, upstream, got, came)
+        truth = self.subject.gradients(self.reference, wide, upstream)[self.which]
         wrong = (ulps(got, truth, self.dtype) > self.allowed).nonzero()
         if not len(wrong):
             return None
         at = tuple(wrong[0].tolist())
         return Element(at, float(got[at]), float(truth[at]), came)
 
-    def _off_differences(self, inputs: list, upstream: torch.Tensor, got: torch.Tensor, came: bool) -> Element | None:
+    def _off_differences(self, inputs: list, upstream: Upstream, got: torch.Tensor, came: bool) -> Element | None:
         points = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
 
         def weighted(*moved: torch.Tensor) -> torch.Tensor:
-            return upstream * self.subject.value(self.subject.function, moved)
+            values = zip(upstream, self.subject.values(self.subject.function, moved), strict=True)
+            return torch.cat([(u * value).flatten() for u, value in values if u is not None])
 
         for k in torch.linspace(0, got.numel() - 1, min(got.numel(), DIFFERENCES)).long().tolist():
             at = tuple(int(j) for j in torch.unravel_index(torch.tensor(k), got.shape))

@@ -61,7 +61,7 @@ MISTAKES = {
         total, (X, Y), ["gradient by input 0, float32, against torch: 50 of 50 elements are wrong"],
     ),
     "001: a weight for each sample handed over as one for each class": (
-        weights_by_target, weighted, (LOGITS,), ["value, float64, against torch: "],
+        weights_by_target, weighted, (LOGITS,), ["value, float64 and float32, against torch: "],
     ),
     "002: a number for the gradient of a vector": (
         with_backward("c", positive_sum, lambda u, x: u).apply,

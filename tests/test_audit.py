@@ -237,9 +237,13 @@ def test_nothing_to_differentiate_by():
         wb.audit(lambda n: n, torch.arange(3))
 
 
-def test_a_function_of_two_outputs():
-    with pytest.raises(ValueError, match="returns one tensor; this one returned <class 'tuple'>"):
-        wb.audit(lambda x: (x, x), torch.randn(3))
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [(lambda x: x.long(), "<class 'torch.Tensor'>"), (lambda x: (x.long(), None), "a tuple without one")],
+)
+def test_nothing_of_floating_point_returned(function, what):
+    with pytest.raises(ValueError, match=f"returns a floating-point tensor.*this one returned {what}"):
+        wb.audit(function, torch.randn(3))
 
 
 def test_what_the_function_raises_passes_through():

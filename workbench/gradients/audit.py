@@ -17,7 +17,7 @@ import torch
 
 from workbench.executors import executor
 from workbench.gradients.check import Check
-from workbench.gradients.questions import again, layout, memory, second, sizes, subsets, upstream
+from workbench.gradients.questions import again, layout, memory, outputs, second, sizes, subsets, upstream
 from workbench.gradients.questions.differences import against_differences
 from workbench.gradients.questions.precision import against_reference
 from workbench.gradients.subject import Subject, is_floating, name_of
@@ -73,22 +73,23 @@ class GradientAudit:
 
 
 def audit(
-    function: Callable[..., torch.Tensor],
+    function: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]],
     *inputs: torch.Tensor,
-    reference: Callable[..., torch.Tensor] | None = None,
+    reference: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]] | None = None,
     name: str | None = None,
     seed: int = 0,
 ) -> GradientAudit:
     """Ask whether ``function(*inputs)`` and its gradient are right, in float64 and in float32.
 
-    ``function`` takes tensors and returns one tensor; ``reference`` computes the same in plain torch. The gradient is
-    audited for the inputs that require grad, or for every floating-point input if none does. The inputs' values are
-    taken in both precisions whatever their dtype; integer tensors are passed as they are. Without a reference only
-    the central differences are asked. ``seed`` fixes the random upstream gradient and direction.
+    ``function`` takes tensors and returns one tensor, or a tuple of several, of which those that are not of floating
+    point are passed over; ``reference`` computes the same in plain torch. The gradient is audited for the inputs that
+    require grad, or for every floating-point input if none does. The inputs' values are taken in both precisions
+    whatever their dtype; integer tensors are passed as they are. Without a reference only the central differences are
+    asked. ``seed`` fixes the random upstream gradient and direction.
 
     Writes nothing: the inputs, and their ``.grad``, stay as they are. Raises ValueError if no input is a
-    floating-point tensor; what the function itself raises passes through, and what its
-    backward raises is an answer.
+    floating-point tensor, or nothing that the function returns; what the function itself raises passes through, and
+    what its backward raises is an answer.
     """
     moving = [i for i, x in enumerate(inputs) if is_floating(x) and x.requires_grad]
     moving = moving or [i for i, x in enumerate(inputs) if is_floating(x)]
@@ -105,5 +106,6 @@ def audit(
     checks += against_differences(subject)
     for question in ASKED:
         checks += question.ask(subject)
+    checks += outputs.ask(subject, reference)
     checks += sizes.ask(subject, reference) if reference else []
     return GradientAudit(name or name_of(function), where, tuple(checks))

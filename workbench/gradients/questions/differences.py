@@ -20,11 +20,13 @@ UNCLEAR = 5e-4
 def against_differences(subject: Subject) -> list[Check]:
     """The backward against the function's own value, moved along each input's gradient with random weights."""
     inputs = subject.inputs(torch.float64)
-    _, gradients = subject.gradients(subject.function, inputs, subject.upstream)
+    gradients = subject.gradients(subject.function, inputs, subject.upstream)[len(subject.outputs) :]
+    upstream = subject.upstream
     points = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
 
     def weighted(*moved: torch.Tensor) -> torch.Tensor:
-        return subject.upstream * subject.value(subject.function, moved)
+        values = zip(upstream, subject.values(subject.function, moved), strict=True)
+        return torch.cat([(u * value).flatten() for u, value in values if u is not None])
 
     checks = []
     for i, gradient in zip(subject.moving, gradients, strict=True):

@@ -16,8 +16,8 @@ QUESTION = "second derivative, right or refused"
 def ask(subject: Subject) -> list[Check]:
     """Whether the gradient, differentiated by autograd, says how the gradient itself changes along a direction."""
     inputs = subject.inputs(torch.float64)
-    output = subject.value(subject.function, inputs)
-    if not output.requires_grad or not any(inputs[i].numel() for i in subject.moving):
+    values = subject.values(subject.function, inputs)
+    if not any(value.requires_grad for value in values) or not any(inputs[i].numel() for i in subject.moving):
         return []
     weights = [
         torch.rand(inputs[i].shape, generator=subject.generator, dtype=torch.float64) + 0.5 for i in subject.moving
@@ -29,11 +29,12 @@ def ask(subject: Subject) -> list[Check]:
             x.detach().requires_grad_(k in subject.moving) if k in subject.moving else x for k, x in enumerate(moved)
         ]
         with torch.enable_grad():
-            _, gradients = subject.gradients(subject.function, points, subject.upstream)
+            values = subject.values(subject.function, points)
+            gradients = subject.pull_back(values, points, subject.upstream)
         return sum((w * g).sum() for w, g in zip(weights, gradients, strict=True))
 
     try:
-        found = subject.pull_back(output, inputs, subject.upstream, create_graph=True)
+        found = subject.pull_back(values, inputs, subject.upstream, create_graph=True)
         along = sum((w * g).sum() for w, g in zip(weights, found, strict=True))
         moving = [inputs[i] for i in subject.moving]
         curved = [torch.zeros_like(x) for x in moving]

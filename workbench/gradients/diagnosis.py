@@ -66,6 +66,8 @@ def _meaning(ratio: float, counts: dict[str, int]) -> str:
 
     if ratio == 0:
         return "it is zero everywhere: is it detached, or never written?"
+    if is_near(1):
+        return "its first four digits are right and its last are not, as after differences or in a lower precision"
     if is_near(-1):
         return "the sign is flipped: every element is -1 times what it should be"
     for name, n in counts.items():

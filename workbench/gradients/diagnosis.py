@@ -44,6 +44,10 @@ def diagnose(
     if unscaled is not None and bool((ulps(got, unscaled, torch.float32) < 16).all()):
         return f"the upstream gradient is ignored: multiply by it ({how_many})"
     ratio = _common_ratio(got, truth)
+    if ratio is not None and abs(ratio - 1) <= 1e-4:
+        off = f"it is off by {float((got - truth).norm() / truth.norm()):.1g} of its norm"
+        where_lost = f"in {int(wrong.sum()):,} of {wrong.numel():,} elements"
+        return f"the last digits are lost {where_lost}, as by differences or in a lower precision: {off}"
     if ratio is None:
         return how_many
     return f"{_meaning(ratio, counts)} ({how_many})"
@@ -66,8 +70,6 @@ def _meaning(ratio: float, counts: dict[str, int]) -> str:
 
     if ratio == 0:
         return "it is zero everywhere: is it detached, or never written?"
-    if is_near(1):
-        return "its first four digits are right and its last are not, as after differences or in a lower precision"
     if is_near(-1):
         return "the sign is flipped: every element is -1 times what it should be"
     for name, n in counts.items():

@@ -311,7 +311,7 @@ MISTAKES = {
         weights_by_target,
         weights_by_class,
         (LOGITS, TARGET),
-        ("value, float64, against torch: ",),
+        ("value, float64 and float32, against torch: ",),
     ),
     "a vector where the loss should be one number": Mistake(
         "001, 3",

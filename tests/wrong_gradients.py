@@ -69,7 +69,7 @@ MEAN = {  # of the mean of x², whose gradient is upstream * 2 * x / N
     ),
     "one element": (
         lambda u, x: element_set(u * 2 * x / N, 39, 1.0),
-        "1 of 40 elements are wrong; at [39] it is 1 and",
+        "1 of 40 elements is wrong; at [39] it is 1 and",
     ),
 }
 

@@ -16,6 +16,10 @@ def is_floating(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
+class MisshapenValue(Exception):
+    """Says that a function returned values of other shapes than its upstream gradients, or another number of them."""
+
+
 def values_of(returned: object) -> dict[str, torch.Tensor]:
     """The floating-point tensors that a function returned, by name: "value", or "output 0" and so on for a tuple.
 
@@ -37,22 +41,13 @@ class Subject:
 
     The function's values are the floating-point tensors that it returns, one or several; others are passed over.
     ``given`` are the inputs, of which ``moving`` are differentiated by; ``names`` are theirs; ``outputs`` name the
-    values, and ``labels`` the values and then the gradients; ``upstream`` is a float64 upstream gradient for each
-    value; ``counts`` names numbers of elements that a reduction may divide by.
+    values, and ``shapes`` are the values'; ``upstream`` is a float64 upstream gradient for each value.
     """
 
     def __init__(self, function: Callable, inputs: Sequence, moving: list[int], seed: int) -> None:
         self.function, self.given, self.moving, self.seed = function, inputs, moving, seed
         self.names = _names(function, inputs)
         self.draw_upstream(function)
-        self.labels = [*self.outputs, *(f"gradient by {self.names[i]}" for i in moving)]
-        first = inputs[moving[0]]
-        outputs = ["output" if name == "value" else name for name in self.outputs]
-        self.counts = {
-            f"the {name}'s elements": shape.numel() for name, shape in zip(outputs, self.shapes, strict=True)
-        }
-        self.counts["the input's elements"] = first.numel()
-        self.counts |= {f"dimension {d}": size for d, size in enumerate(first.shape)}
 
     def draw_upstream(self, function: Callable) -> None:
         """Draw a random upstream gradient for what ``function`` returns here.
@@ -71,6 +66,20 @@ class Subject:
             self._upstream.append(upstream.to(value.device) if moves or not any(differentiable) else None)
 
     @property
+    def labels(self) -> list[str]:
+        """What the values and then the gradients are called."""
+        return [*self.outputs, *(f"gradient by {self.names[i]}" for i in self.moving)]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of elements that a reduction may divide by, and their names."""
+        outputs = ["output" if name == "value" else name for name in self.outputs]
+        counts = {f"the {name}'s elements": shape.numel() for name, shape in zip(outputs, self.shapes, strict=True)}
+        first = self.given[self.moving[0]]
+        counts["the input's elements"] = first.numel()
+        return counts | {f"dimension {d}": size for d, size in enumerate(first.shape)}
+
+    @property
     def upstream(self) -> Upstream:
         """A copy of it, since a faulty backward may write into what it is handed."""
         return [None if u is None else u.clone() for u in self._upstream]
@@ -79,6 +88,18 @@ class Subject:
         """The same with value ``k`` unused."""
         other = copy.copy(self)
         other._upstream = [None if j == k else u for j, u in enumerate(self._upstream)]
+        return other
+
+    def of(self, function: Callable) -> Subject:
+        """Another function at the same inputs, with the upstream gradient of this one."""
+        other = copy.copy(self)
+        other.function = function
+        return other
+
+    def at(self, i: int, x: torch.Tensor) -> Subject:
+        """The same with other values in input ``i``."""
+        other = copy.copy(self)
+        other.given = [*self.given[:i], x, *self.given[i + 1 :]]
         return other
 
     def resized(self, before: int, after: int) -> Subject:
@@ -114,11 +135,15 @@ class Subject:
     ) -> list[torch.Tensor]:
         """The gradient by each moving input (zeros where the function does not depend on it)."""
         wanted = [inputs[i] for i in (self.moving if moving is None else moving)]
-        used = [
-            (value, u.to(value.dtype))
-            for value, u in zip(values, upstream, strict=True)
-            if u is not None and value.requires_grad
-        ]
+        if len(values) != len(upstream):
+            raise MisshapenValue(f"it returns {len(values)} floating-point tensors and should return {len(upstream)}")
+        used = []
+        for name, value, u in zip(self.outputs, values, upstream, strict=True):
+            if u is None or not value.requires_grad:
+                continue
+            if u.shape != value.shape:
+                raise MisshapenValue(f"the {name} has shape {tuple(value.shape)} and should have {tuple(u.shape)}")
+            used.append((value, u.to(value.dtype)))
         found: Sequence[torch.Tensor | None] = [None] * len(wanted)
         if used and wanted:
             outputs, gradients = zip(*used, strict=True)

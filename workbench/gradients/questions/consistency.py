@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 
 from workbench.gradients.check import MARGIN, Check
-from workbench.gradients.diagnosis import ulps
-from workbench.gradients.subject import Subject
+from workbench.gradients.diagnosis import diagnose, how_many, ulps
+from workbench.gradients.fault import Fault
+from workbench.gradients.subject import MisshapenValue, Subject
 
 ALLOWED = 64.0
 """Ulps by which two calls may differ that add up in another order."""
@@ -22,8 +23,9 @@ Result = Sequence[torch.Tensor] | Exception
 class Case(NamedTuple):
     """What was done, what came of it, what should have, and what each tensor is; tensors of float64.
 
-    ``rounded`` is what a reference gives in float32, where the truth is a reference's: an error may then be
-    some times that of the reference, since rounding costs as many ulps in one precision as in the other.
+    Where the truth is a reference's, ``rounded`` is what that gives in float32, and ``counts`` names numbers that a
+    reduction may divide by. An error may then be some times that of the reference, since rounding costs as many ulps in
+    one precision as in the other. ``rows`` is the size at which it came, where that is not the inputs' own.
     """
 
     done: str
@@ -31,15 +33,18 @@ class Case(NamedTuple):
     truth: Sequence[torch.Tensor]
     labels: Sequence[str]
     rounded: Sequence[torch.Tensor] | None = None
+    counts: dict[str, int] | None = None
+    rows: int | None = None
 
 
-def against(subject: Subject, reference: Callable, done: str) -> Case | None:
+def against(subject: Subject, reference: Callable, done: str, rows: int | None = None) -> Case | None:
     """The function and the reference at the subject's inputs, or None if the reference refuses them."""
     truth = subject.attempt_all(subject.inputs(torch.float64), function=reference)
     rounded = subject.attempt_all(subject.inputs(torch.float32), function=reference)
     if isinstance(truth, Exception) or isinstance(rounded, Exception):
         return None
-    return Case(done, subject.attempt_all(subject.inputs(torch.float64)), truth, subject.labels, rounded)
+    got = subject.attempt_all(subject.inputs(torch.float64))
+    return Case(done, got, truth, subject.labels, rounded, subject.counts, rows)
 
 
 def alike(question: str, cases: Iterable[Case]) -> Check:
@@ -48,10 +53,8 @@ def alike(question: str, cases: Iterable[Case]) -> Check:
     for case in cases:
         if isinstance(case.got, Exception):
             message = str(case.got).splitlines()[0] if str(case.got) else ""
-            said = f"{case.done}: it raises {type(case.got).__name__}: {message}"
-            return Check(question, "wrong", math.inf, largest, "ulp", said=said)
-        if len(case.got) != len(case.truth):
-            said = f"{case.done}: it returns another number of tensors"
+            raised = "" if isinstance(case.got, MisshapenValue) else f"it raises {type(case.got).__name__}: "
+            said = f"{case.done}: {raised}{message}"
             return Check(question, "wrong", math.inf, largest, "ulp", said=said)
         for k, (got, truth, label) in enumerate(zip(case.got, case.truth, case.labels, strict=True)):
             if got.shape != truth.shape:
@@ -65,15 +68,18 @@ def alike(question: str, cases: Iterable[Case]) -> Check:
             error = ulps(got, truth, torch.float64)
             largest, worst = max(largest, allowed), max(worst, float(error.max()))
             if float(error.max()) > allowed:
-                said = f"{case.done}: {_told(label, got, truth, error > allowed, case.rounded is not None)}"
-                return Check(question, "wrong", worst, allowed, "ulp", said=said)
+                said = _told(case, label, got, truth, error > allowed)
+                fault = Fault(label, got.detach(), truth.detach(), torch.float64, allowed, case.rows)
+                return Check(question, "wrong", worst, allowed, "ulp", said=said, fault=fault)
     return Check(question, "right", worst, largest, "ulp")
 
 
-def _told(label: str, got: torch.Tensor, truth: torch.Tensor, wrong: torch.Tensor, by_reference: bool) -> str:
+def _told(case: Case, label: str, got: torch.Tensor, truth: torch.Tensor, wrong: torch.Tensor) -> str:
+    if case.counts is not None:
+        return f"{case.done}, the {label}: {diagnose(got, truth, wrong, case.counts, None)}"
     where = tuple(int(k) for k in wrong.nonzero()[0])
     at = f" at {list(where)}" if where else ""
     mine, true = float(got[where]), float(truth[where])
     how = "NaN" if math.isnan(mine) else f"{mine:.6g}"
-    verb = "are wrong" if by_reference else "differ"
-    return f"{int(wrong.sum()):,} of {wrong.numel():,} elements of the {label} {verb};{at} it is {how}, not {true:.6g}"
+    count = how_many(wrong, f" of the {label}", ("differs", "differ"))
+    return f"{case.done}: {count};{at} it is {how}, not {true:.6g}"

@@ -56,7 +56,11 @@ def against_differences(subject: Subject) -> list[Check]:
         elif verdict == "wrong":
             said = (
                 f"the backward says {claimed:.8g} along a random direction, and differences of the value say "
-                f"{found.value:.8g}: {claimed / found.value if found.value else math.inf:.6g} times that"
+                f"{found.value:.8g}{_ratio(claimed, found.value)}"
             )
         checks.append(Check(question, verdict, error, allowed, "relative", said=said))
     return checks
+
+
+def _ratio(claimed: float, truth: float) -> str:
+    return f": {claimed / truth:.6g} times that" if claimed and truth else ""

@@ -9,6 +9,7 @@ import torch
 
 from workbench.gradients.check import MARGIN, Check
 from workbench.gradients.diagnosis import diagnose, ulps
+from workbench.gradients.fault import Fault
 from workbench.gradients.subject import Subject, values_of
 
 
@@ -72,4 +73,6 @@ def _check(
     worst = float(error.max()) if error.numel() else 0.0
     if not wrong.any():
         return Check(question, "right", worst, allowed, "ulp", own)
-    return Check(question, "wrong", worst, allowed, "ulp", own, diagnose(got, truth, wrong, subject.counts, unscaled))
+    said = diagnose(got, truth, wrong, subject.counts, unscaled)
+    fault = Fault(question.split(", ")[0], got.detach(), truth.detach(), dtype, allowed)
+    return Check(question, "wrong", worst, allowed, "ulp", own, said, fault)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from workbench.gradients.check import Check
+from workbench.gradients.diagnosis import counted
 from workbench.gradients.questions.consistency import Case, against, alike
 from workbench.gradients.subject import Subject
 
@@ -36,6 +37,6 @@ def _cases(subject: Subject, reference: Callable, rows: int) -> Iterator[Case]:
             resized.draw_upstream(reference)
         except Exception:
             continue
-        case = against(resized, reference, f"with {size:,} rows")
+        case = against(resized, reference, f"with {counted(size, 'row')}", size)
         if case:
             yield case

@@ -125,7 +125,7 @@ def mistakes() -> Iterator[list[str]]:
 
 
 N = 1 << 20
-RUNS = 200
+RUNS = 1000
 
 
 def two_sums() -> Iterator[list[str]]:
@@ -186,8 +186,8 @@ def main() -> None:
     )
     print(markdown(["example", "mistake", "answers wrong", "it says"], list(mistakes()), texts=4))
     print(
-        f"\n## The squared distance in two ways\n\nOf {N:,} float32 elements, each way called {RUNS} times, in turns: "
-        "with one atomic addition a block, and in two stages of a fixed order. An ulp is that of the sum.\n"
+        f"\n## The squared distance in two ways\n\nOf {N:,} float32 elements, each way called {RUNS:,} times, in turns:"
+        " with one atomic addition a block, and in two stages of a fixed order. An ulp is that of the sum.\n"
     )
     columns = ["", "different results", "from least to most", "worst error", "least time", "over atomics"]
     print(markdown(columns, list(two_sums())))

@@ -80,6 +80,7 @@ def test_the_audit_passes_and_finds_each_stand_in(pattern, device):
     assert all(question.endswith("against differences") for question in wrong), str(audit)
     assert len(wrong) == pattern.stand_in, str(audit)
     assert {check.verdict for check in audit.checks if check not in audit.wrong} == {"right"}, str(audit)
+    assert pattern.is_as_claimed(audit)
 
 
 @each_pattern

@@ -58,6 +58,10 @@ def diagnose(
     if unscaled is not None and bool((ulps(got, unscaled, torch.float32) < 16).all()):
         return f"the upstream gradient is ignored: multiply by it ({amount})"
     ratio = _common_ratio(got, truth)
+    if ratio is not None and abs(ratio - 1) <= 1e-4:
+        off = f"it is off by {float((got - truth).norm() / truth.norm()):.1g} of its norm"
+        where_lost = f"in {int(wrong.sum()):,} of {wrong.numel():,} elements"
+        return f"the last digits are lost {where_lost}, as by differences or in a lower precision: {off}"
     if ratio is None:
         return amount
     # what is true of every element needs no count of them

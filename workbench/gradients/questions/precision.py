@@ -47,7 +47,8 @@ def _misshapen(subject: Subject, reference: Callable) -> str:
     for (name, value), shape, upstream in zip(true.items(), subject.shapes, subject.upstream, strict=True):
         its = "its" if name == "value" else f"the {name}'s"
         if shape != value.shape:
-            return f"{its} shape is {tuple(shape)} and should be {tuple(value.shape)}"
+            reduced = ": is a sum or a mean missing?" if not value.shape else ""
+            return f"{its} shape is {tuple(shape)} and should be {tuple(value.shape)}{reduced}"
         if upstream is None and value.requires_grad:
             return f"{name} requires no gradient and should: is it detached, or marked as not differentiable?"
     return ""

@@ -1,7 +1,6 @@
 """What every loss keeps to: reductions, upstream gradients, no wasted launches, no second derivative."""
 
 import functools
-import importlib
 from dataclasses import dataclass, field
 
 import formulas
@@ -9,8 +8,9 @@ import pytest
 import torch
 from cases import FLOATS
 from formulas import assert_as_formula, value_and_gradients
+from launches import count_launches
 
-from workbench import launch, losses
+from workbench import losses
 
 N, CLASSES = 37, 5
 REDUCTIONS = ("none", "sum", "mean")
@@ -46,7 +46,6 @@ class Case:
     label = property(lambda self: " ".join([self.name, *self.options]))
     least_reduced = property(lambda self: self.reductions[0])
     formula = property(lambda self: getattr(formulas, self.name))
-    module = property(lambda self: importlib.import_module(f"workbench.losses.{self.name}"))
 
 
 IN_KERNEL = ("sum", "mean")
@@ -173,8 +172,7 @@ def test_no_launch_is_wasted(loss, requiring, forward, backward, monkeypatch):
     inputs = [x.detach() for x in loss.inputs()]
     wanted = [inputs[i].requires_grad_() for i in requiring]
     expected = torch.autograd.grad(loss.formula(*inputs), wanted)
-    launched = []
-    monkeypatch.setattr(loss.module, "launch", lambda *arguments: (launched.append(1), launch(*arguments)))
+    launched = count_launches(monkeypatch)
     value = loss.function(*inputs)
     assert len(launched) == forward
     value.backward()

@@ -23,10 +23,9 @@ from typing import Any, NamedTuple
 import torch
 from numba import cuda, float32, float64, types
 
-from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, once_differentiable, reduced
+from workbench.elementwise import Elementwise, kernel_gradient, run
+from workbench.losses.arguments import check_floating, reduced
 
-BLOCK = 256
 ENORMOUS = 1e18
 """A shape this far from 0 is taken for infinite; what it differs by is far below the last digit of float64."""
 
@@ -180,7 +179,7 @@ KERNELS = {
 }
 
 
-class AdaptiveRobust(torch.autograd.Function):
+class AdaptiveRobust(Elementwise):
     """ρ(x, α, c) for three tensors of one shape, with the gradient for each.
 
     A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into.
@@ -188,11 +187,7 @@ class AdaptiveRobust(torch.autograd.Function):
 
     @staticmethod
     def forward(x: torch.Tensor, alpha: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        loss = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        kernel = KERNELS[x.dtype].loss[blocks(loss.numel(), BLOCK), BLOCK]
-        # reshape(-1) lays a tensor that is not contiguous out anew; of any other, or an expanded number, it is a view
-        launch(kernel, x.reshape(-1), alpha.reshape(-1), scale.reshape(-1), loss.view(-1))
-        return loss
+        return run(KERNELS[x.dtype].loss, x, alpha, scale)[0]
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: torch.Tensor) -> None:
@@ -203,7 +198,7 @@ class AdaptiveRobust(torch.autograd.Function):
         kernels = KERNELS[upstream.dtype]
         of_each = (kernels.by_x, kernels.by_alpha, kernels.by_scale)
         return tuple(
-            _gradient(kernel, ctx.saved_tensors, upstream) if needed else None
+            kernel_gradient("adaptive_robust", kernel, *ctx.saved_tensors, upstream) if needed else None
             for kernel, needed in zip(of_each, ctx.needs_input_grad, strict=True)
         )
 
@@ -218,14 +213,8 @@ class AdaptiveRobustByDifferences(AdaptiveRobust):
     def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:
         if not ctx.needs_input_grad[0]:
             return None, None, None
-        return _gradient(KERNELS[upstream.dtype].by_difference, ctx.saved_tensors, upstream), None, None
-
-
-def _gradient(kernel: Any, inputs: tuple[torch.Tensor, ...], upstream: torch.Tensor) -> torch.Tensor:
-    gradient = torch.empty(upstream.shape, dtype=upstream.dtype, device=upstream.device)
-    flat = (x.reshape(-1) for x in (*inputs, upstream))
-    launch(kernel[blocks(gradient.numel(), BLOCK), BLOCK], *flat, gradient.view(-1))
-    return once_differentiable("adaptive_robust", gradient, *inputs, upstream)
+        kernel = KERNELS[upstream.dtype].by_difference
+        return kernel_gradient("adaptive_robust", kernel, *ctx.saved_tensors, upstream), None, None
 
 
 def adaptive_robust(

@@ -146,6 +146,15 @@ def test_an_upstream_gradient_that_is_expanded(pattern):
     assert_right(pattern, inputs, torch.tensor(-1.5, dtype=torch.float64).expand(shape))
 
 
+@some(OF_TWO_INPUTS)
+def test_the_same_tensor_for_both_inputs(pattern):
+    x = (torch.rand(37, dtype=torch.float64) + 0.6).requires_grad_()
+    found, expected = (
+        value_and_gradients(lambda x, f=f: one(f)(x, x), [x]) for f in (pattern.function, pattern.reference)
+    )
+    torch.testing.assert_close(found, expected)
+
+
 @each_pattern
 def test_buffers_that_arrive_full_of_nan_are_written_over(pattern, monkeypatch):
     inputs = inputs_of(pattern, 300)

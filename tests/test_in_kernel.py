@@ -165,3 +165,15 @@ def test_what_is_no_device_function_of_three_is_refused():
         differenced(lambda x: x)
     with pytest.raises(ValueError, match="four has 4 arguments"):
         differenced(four)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_gradient_of_each_sample_by_torch_func(name):
+    loss, reference, count = LOSSES[name]
+    inputs = [x.detach().view(3, 4) for x in _inputs(count, 12, torch.float64)]
+    every = tuple(range(count))
+
+    def gradients(function):
+        return torch.func.vmap(torch.func.grad(lambda *x: function(*x).sum(), every))(*inputs)
+
+    torch.testing.assert_close(gradients(loss), gradients(reference), rtol=1e-9, atol=1e-9)

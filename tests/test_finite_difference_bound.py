@@ -208,6 +208,24 @@ def test_the_bound_along_a_direction_holds_where_the_derivative_cancels(scheme, 
     assert inside < 20
 
 
+@pytest.mark.parametrize("scheme", REAL)
+def test_what_rounding_does_to_the_points_of_a_direction_is_allowed_for(scheme):
+    # x - 1000 near 1000 loses nothing itself, so that all of the error is that of the moved points
+    x = torch.tensor([1000.1, 1000.2, 999.9])
+    for v in ([1.0, 0.0, 0.0], [1.0, -1.0, 0.3], [0.7, 0.7, -1.0]):
+        v = torch.tensor(v)
+        found = finite_difference(lambda x: x - 1000, x, scheme=scheme, direction=[v], ulps=0)
+        wrong = abs(found.value - float(v.double().sum()))
+        assert 1e-9 < wrong <= found.error < 1e-1
+
+
+def test_the_longest_element_and_the_least_precise_dtype_set_the_step_of_a_direction():
+    x, y = torch.tensor([4.0, 1.0]), torch.tensor([1.0, 1.0], dtype=torch.float64)
+    v, w = torch.tensor([100.0, 1.0]), torch.tensor([1.0, 1.0], dtype=torch.float64)
+    found = finite_difference(lambda x, y: x * y, x, y, direction=[v, w])
+    assert found.step == pytest.approx(2 * (2.0**-23) ** (1 / 3) / 100, rel=1e-6)
+
+
 def test_a_negative_error_of_the_function_is_refused():
     with pytest.raises(ValueError, match=r"ulps=-1 says how wrong the function's value may be; it is zero or more"):
         finite_difference(torch.exp, torch.ones(3), ulps=-1)

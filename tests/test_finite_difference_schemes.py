@@ -266,8 +266,13 @@ def test_functions_and_inputs_that_do_not_fit_are_refused():
 
 def test_what_is_not_analytic_is_refused_for_complex_steps():
     x = torch.ones(3)
-    with pytest.raises(ValueError, match="returned real numbers for complex ones"):
+    with pytest.raises(ValueError, match="abs is not analytic: it drops or turns the imaginary part"):
         finite_difference(torch.abs, x, scheme="complex")
+    for part in (lambda x: x * x.abs(), lambda x: x * x.conj(), lambda x: x + x.real, lambda x: x * x.norm()):
+        with pytest.raises(ValueError, match="is not analytic"):
+            finite_difference(part, x, scheme="complex")
+    with pytest.raises(ValueError, match="returned real numbers for complex ones"):
+        finite_difference(lambda x: torch.ones(3), x, scheme="complex")
     with pytest.raises(ValueError, match="at complex numbers, and this one raised NotImplementedError"):
         finite_difference(lambda x: x.clamp(min=0), x, scheme="complex")
     with pytest.raises(ValueError, match=r"needs torch\.float32 or torch\.float64"):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm.auto import tqdm
 
 from workbench.gradients.independence import independent_dimensions
@@ -19,6 +20,9 @@ from workbench.gradients.schemes import SLOPES, check_scheme, chosen_step, compl
 
 PATIENCE = 2.0
 """Seconds after which a progress bar appears."""
+
+NOT_ANALYTIC = {"abs", "angle", "sgn", "real", "imag", "view_as_real", "_conj", "conj_physical", "linalg_vector_norm"}
+"""What torch calls the operations that take complex numbers and are not analytic."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,8 @@ class _Subject:
     def complex_value(self, moved: dict[int, torch.Tensor]) -> torch.Tensor:
         every = {i: torch.complex(x, torch.zeros_like(x)) for i, x in enumerate(self.inputs) if _is_floating(x)}
         try:
-            value = self.value(every | moved)
+            with _Analytic():
+                value = self.value(every | moved)
         except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
             raise ValueError(
                 "scheme='complex' needs a function that torch can evaluate at complex numbers, and this one raised "
@@ -175,9 +180,8 @@ class _Subject:
             ) from error
         if not value.is_complex():
             raise ValueError(
-                "scheme='complex' needs an analytic function, and this one returned real numbers for complex ones: "
-                "something in it, such as abs, drops the imaginary part. scheme='richardson' is the most accurate of "
-                "the others"
+                "scheme='complex' needs an analytic function, and this one returned real numbers for complex ones. "
+                "scheme='richardson' is the most accurate of the others"
             )
         return value
 
@@ -186,6 +190,16 @@ class _Subject:
         if self.scheme == "complex":
             return complex_difference(sample, epsilon, self.errors, self.ulps)
         return difference(sample, self.scheme, epsilon, self.errors, self.ulps)
+
+
+class _Analytic(TorchDispatchMode):
+    """Refuses what drops or turns the imaginary part: a function that has it somewhere inside would come out wrong."""
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        name = operation.overloadpacket.__name__
+        if name in NOT_ANALYTIC and any(isinstance(a, torch.Tensor) and a.is_complex() for a in args):
+            raise ValueError(f"{name.strip('_')} is not analytic: it drops or turns the imaginary part")
+        return operation(*args, **(kwargs or {}))
 
 
 def _gradient(

@@ -224,6 +224,53 @@ def test_huber_at_its_delta():
     assert got == [DELTA, DELTA, -DELTA, -DELTA, 0.0]
 
 
+def leaky(x):
+    if x > 0.0:
+        return x
+    return 0.1 * x
+
+
+def step(x, y):
+    return 1.0 if x > y else 0.0
+
+
+def half_huber(x, y):
+    d = abs(x - y)
+    return 0.5 * d * d if d <= DELTA else d - 0.5 * DELTA * DELTA
+
+
+def far(x):
+    return abs(x - 1000.0)
+
+
+def absolute_cubed(x):
+    return abs(x) ** 3
+
+
+def absolute_times_y(x, y):
+    return abs(x) * y
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (huber, []),
+        (tukey, []),
+        (focal, []),
+        (absolute_cubed, []),
+        (leaky, ["where a branch ends (x > 0.0)"]),
+        (step, ["where a branch ends (x > y)"]),
+        (half_huber, ["where a branch ends (DELTA >= abs(x - y))"]),
+        (far, ["where x - 1000.0 = 0, abs has slope 0"]),
+        (absolute_times_y, ["where x = 0, abs has slope 0"]),
+    ],
+)
+def test_only_where_the_slope_jumps_is_a_kink(function, said):
+    found = derived(function).kinks
+    assert len(found) == len(said), found
+    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
+
+
 def test_nan_goes_through():
     for function in (absolute, softplus, sine_squared):
         assert math.isnan(evaluate(derived(function).function, [math.nan])[0])

@@ -96,6 +96,22 @@ def test_nine_functions_over_120(function, dtype):
     assert worst <= 8  # Tukey has 5.7 where it nearly vanishes: rounding x - y alone makes 2 of x's units there
 
 
+def test_what_focal_loses_is_what_its_factors_lose():
+    # d/dx = ¾ σ² (σ + 2 σ(-x) softplus(x)), three small factors where x is low, so what each loses adds up. In ε of its
+    # size: σ loses 1 by exp and ½ each by its sum and its quotient, σ² twice that and ½, and 1 by exp, 1 by log1p and
+    # ½ by the sum in softplus, 1½ in σ(-x) and ½ in each product make 5½ of the bracket. With the last product, 10½.
+    # An ε is one to two ulps. Correctly rounded exp and log1p leave 4.3 ε, or 6.3 ulps: σ³ has three factors in any form.
+    x = np.random.default_rng(1).uniform(-30, 30, 1500).astype(np.float32)
+    got = evaluate(derived(focal).function, x.tolist(), [0.0] * len(x))
+    wrong = []
+    with mpmath.workdps(40):
+        for point, answer in zip(x.tolist(), got, strict=True):
+            p = 1 / (1 + mpmath.exp(-mpmath.mpf(point)))
+            truth = 0.75 * p**2 * (p + 2 * (1 - p) * mpmath.log(1 + mpmath.exp(mpmath.mpf(point))))
+            wrong.append(float(abs(answer / truth - 1)) * 2**23)
+    assert 2 < max(wrong) <= 10.5
+
+
 def float64_lines(function, *kinds):
     """The PTX instructions and registers of a device function that are float64, and the type that it returns."""
     ptx, kind = cuda.compile(function, kinds, cc=(9, 0), device=True)

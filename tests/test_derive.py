@@ -100,7 +100,7 @@ def test_what_focal_loses_is_what_its_factors_lose():
     # d/dx = ¾ σ² (σ + 2 σ(-x) softplus(x)), three small factors where x is low, so what each loses adds up. In ε of its
     # size: σ loses 1 by exp and ½ each by its sum and its quotient, σ² twice that and ½, and 1 by exp, 1 by log1p and
     # ½ by the sum in softplus, 1½ in σ(-x) and ½ in each product make 5½ of the bracket. With the last product, 10½.
-    # An ε is one to two ulps. Correctly rounded exp and log1p leave 4.3 ε, or 6.3 ulps: σ³ has three factors in any form.
+    # An ε is one to two ulps. With correctly rounded exp and log1p, 4.3 ε or 6.3 ulps are left: σ³ has three factors.
     x = np.random.default_rng(1).uniform(-30, 30, 1500).astype(np.float32)
     got = evaluate(derived(focal).function, x.tolist(), [0.0] * len(x))
     wrong = []

@@ -109,22 +109,13 @@ def step_sweep(sweep: StepSweep) -> Picture:
         ):
             # an error of exactly zero has no place on a logarithmic axis
             drawn = [e or float("nan") for e in errors]
-            axes.plot(sweep.steps, drawn, marker=marker, markersize=3.5, color=colour, label=dtype)
             step, error = sweep.chosen[dtype]
+            label = f"{dtype}; the chosen step {step:.0e} (large mark) errs by {error:.0e}"
+            axes.plot(sweep.steps, drawn, marker=marker, markersize=3.5, color=colour, label=label)
             axes.plot(step, error or float("nan"), marker=marker, markersize=10, color=colour, markerfacecolor="none")
-            axes.annotate(
-                f"chosen {step:.0e}: {error:.0e}",
-                (step, error),
-                textcoords="offset points",
-                xytext=(0, -18),
-                ha="center",
-                color=colour,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
         axes.set(xscale="log", yscale="log", xlabel="step (in units of the input)", ylabel="relative error")
-        axes.margins(y=0.14)
         axes.set_title(f"a {sweep.scheme} difference: rounding on the left, truncation on the right")
-        axes.legend()
+        figure.legend(loc="outside lower center")
     return Picture(figure, f"relative error of a {sweep.scheme} difference against its step, by dtype")
 
 

@@ -56,7 +56,8 @@ def test_two_dimensions_as_they_are():
     found = map_of(ones_but(20, 12, wrong=(-1,)))
     assert marked(found) == [[False] * 12] * 19 + [[True] * 12]
     assert (found.first, found.place, found.axes) == ((19, 0), (19, 0), ("dimension 0", "dimension 1"))
-    assert found.caption == ("value, float64, against torch: 12 of 240 elements are wrong, the first at [19, 0].")
+    assert found.title == "value, float64, against torch: 12 of 240 elements are wrong"
+    assert found.caption == f"{found.title}, all at 19 in dimension 0; the first is at [19, 0]."
 
 
 def test_more_dimensions_are_folded():
@@ -85,7 +86,7 @@ def test_a_large_tensor_is_reduced_to_the_largest_of_each_block():
     expected[1, 2], expected[74, 124] = 1 / eps, INF
     torch.testing.assert_close(found.cells, expected)
     assert found.reduced == "a cell has the largest error of 4 by 8 elements"
-    assert found.caption.endswith("the first at [5, 17]. Here a cell has the largest error of 4 by 8 elements.")
+    assert found.caption.endswith("the first is at [5, 17]. Here a cell has the largest error of 4 by 8 elements.")
 
 
 def audited(*shape, spoil, **options):
@@ -126,7 +127,7 @@ def test_the_page_has_a_picture_with_words_and_is_the_same_again():
     audit = audited(40, spoil=lambda gradient: gradient.fill_(NAN))
     page = audit._repr_html_()
     assert page.count("<img") == 1
-    assert "40 of 40 elements are wrong, the first at [0]." in page
+    assert "40 of 40 elements are wrong; the first is at [0]." in page
     assert page == audited(40, spoil=lambda gradient: gradient.fill_(NAN))._repr_html_()
 
 

@@ -68,12 +68,21 @@ def test_a_scalar_has_no_place():
     )
 
 
-def test_the_first_nan_has_a_place():
-    got = torch.tensor([1.0, 2.0, math.nan, math.nan])
-    assert diagnose(got, torch.ones(4), got != 1, {}, None).startswith("NaN in 2 of 4 elements, the first at [2]: ")
+def test_nan_has_a_place():
+    for got, where in (
+        ([1, 2, math.nan, 1], "1 of 4 elements, the first at [2]"),
+        ([1, math.nan] * 3, "3 of 6 elements, one in 2 from 1 on"),
+    ):
+        got = torch.tensor(got)
+        assert diagnose(got, torch.ones(len(got)), got != 1, {}, None).startswith(f"NaN in {where}: ")
 
 
 def test_a_gradient_of_zero_is_no_number_of_times_the_differences():
     (check,) = (c for c in wb.audit(lambda x: mean_square(x.detach()), values(5)).wrong if "differences" in c.question)
     assert check.said.startswith("the backward says 0 along a random direction")
     assert "times" not in check.said
+
+
+def test_an_audit_shows_itself_as_text_where_it_is_not_printed():
+    audit = wb.audit(mean_square, values(5))
+    assert repr(audit) == str(audit)

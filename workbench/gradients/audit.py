@@ -10,8 +10,9 @@ sizes, a second backward, part of the inputs frozen, memory, second derivatives.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from workbench.gradients.questions import again, layout, memory, outputs, reduct
 from workbench.gradients.questions.differences import against_differences
 from workbench.gradients.questions.kinks import Kinks, at_kinks, check_kinks
 from workbench.gradients.questions.precision import against_reference
+from workbench.gradients.reproduction import reproduction
 from workbench.gradients.subject import Subject, is_floating, name_of
 from workbench.tables import Table
 
@@ -39,13 +41,15 @@ class WrongGradient(AssertionError):
     """Raised by ``raise_if_wrong`` with the audit's table and what it found."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientAudit:
     """The answers of an audit. ``passed`` is whether none of them is "wrong"."""
 
     name: str
     where: str
     checks: tuple[Check, ...]
+    subject: Subject = field(compare=False, repr=False)
+    reference: Callable[..., torch.Tensor] | None = field(compare=False, repr=False)
 
     @property
     def passed(self) -> bool:
@@ -72,7 +76,7 @@ class GradientAudit:
         columns = ("question", "verdict", "error", "allowed", "torch, float32")
         return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes(self.checks))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.table)
 
     @cached_property
@@ -89,6 +93,20 @@ class GradientAudit:
         if not self.maps:
             raise ValueError("there is nothing to draw: no answer of this audit is a tensor with wrong elements")
         return plot.errors(self.maps)
+
+    def reproduce(self) -> str:
+        """A few lines of Python that show the first wrong element without the audit, to run where the function is.
+
+        Where no answer is about one element they are a comment that says so. Raises ValueError if nothing is wrong.
+        """
+        if self.passed:
+            raise ValueError("there is nothing to reproduce: the audit passed")
+        for check in self.wrong:
+            lines = reproduction(check, self.subject, self.reference)
+            if lines:
+                return lines
+        said = textwrap.fill(" ".join(notes(self.wrong)), width=100, initial_indent="# ", subsequent_indent="# ")
+        return f"# What is wrong shows in no single element of one plain call.\n{said}"
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_() + (f"<div>{self.plot().html()}</div>" if self.maps else "")
@@ -128,7 +146,7 @@ def audit(
     if isinstance(problem, Exception):
         said = f"the backward raises {type(problem).__name__}: {str(problem).rstrip('.')}"
         raised = Check("gradient, float64", "wrong", math.inf, 0.0, "relative", said=said)
-        return GradientAudit(name or name_of(function), where, (raised,))
+        return GradientAudit(name or name_of(function), where, (raised,), subject, reference)
     checks = against_reference(subject, reference) if reference else []
     checks += against_differences(subject)
     for question in ASKED:
@@ -137,4 +155,4 @@ def audit(
     if reference:
         checks += at_kinks(subject, reference, kinks or {})
         checks += reductions.ask(subject, reference) + sizes.ask(subject, reference)
-    return GradientAudit(name or name_of(function), where, tuple(checks))
+    return GradientAudit(name or name_of(function), where, tuple(checks), subject, reference)

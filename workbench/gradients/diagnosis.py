@@ -6,6 +6,8 @@ import math
 
 import torch
 
+from workbench.gradients.pattern import pattern
+
 
 def ulps(got: torch.Tensor, truth: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The error of each element in units of ``dtype``'s machine epsilon, in float64.
@@ -25,9 +27,9 @@ def ulps(got: torch.Tensor, truth: torch.Tensor, dtype: torch.dtype) -> torch.Te
 
 
 def how_many(wrong: torch.Tensor, of: str = "", verbs: tuple[str, str] = ("is wrong", "are wrong")) -> str:
-    """How many elements ``wrong`` marks, with the verb that one or several of them take."""
+    """How many elements ``wrong`` marks, with the verb that one or several of them take, and which they are."""
     count = int(wrong.sum())
-    return f"{count:,} of {wrong.numel():,} elements{of} {verbs[count != 1]}"
+    return f"{count:,} of {wrong.numel():,} elements{of} {verbs[count != 1]}{pattern(wrong)}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -52,7 +54,7 @@ def diagnose(
     if missing.any():
         first = f", the first at {missing.nonzero()[0].tolist()}" if where else ""
         count = f"NaN in {int(missing.sum()):,} of {got.numel():,} elements"
-        return f"{count}{first}: an element that no thread wrote, 0/0, or inf - inf"
+        return f"{count}{pattern(missing) or first}: an element that no thread wrote, 0/0, or inf - inf"
     if unscaled is not None and bool((ulps(got, unscaled, torch.float32) < 16).all()):
         return f"the upstream gradient is ignored: multiply by it ({amount})"
     ratio = _common_ratio(got, truth)

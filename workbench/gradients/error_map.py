@@ -9,6 +9,7 @@ import torch
 
 from workbench.gradients.check import Check
 from workbench.gradients.fault import Fault
+from workbench.gradients.pattern import pattern
 
 CELLS = 128
 """Cells of a map along each of its sides, at most."""
@@ -23,7 +24,7 @@ class ErrorMap:
 
     It is NaN where there is no element. ``first`` is the index of the first wrong element and ``place`` its row and
     column in elements; ``step`` is how far the numbers on the axes go with a row; ``axes`` says what rows and columns
-    are; ``wrong`` counts the wrong elements of ``shape``.
+    are; ``wrong`` counts the wrong elements of ``shape``; ``pattern`` says which they are.
     """
 
     question: str
@@ -33,6 +34,7 @@ class ErrorMap:
     allowed: float
     shape: tuple[int, ...]
     wrong: int
+    pattern: str
     first: tuple[int, ...]
     place: tuple[int, int]
     step: int
@@ -47,7 +49,7 @@ class ErrorMap:
     def caption(self) -> str:
         """What the map shows, in words."""
         reduced = f" Here {self.reduced}." if self.reduced else ""
-        return f"{self.title}, the first at {list(self.first)}.{reduced}"
+        return f"{self.title}{self.pattern}; the first is at {list(self.first)}.{reduced}"
 
     @property
     def reduced(self) -> str:
@@ -74,6 +76,7 @@ def error_map(check: Check) -> ErrorMap:
         allowed=fault.allowed,
         shape=tuple(error.shape),
         wrong=int(wrong.sum()),
+        pattern=pattern(wrong),
         first=first,
         place=(at // columns, at % columns),
         step=step,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import itertools
 import pkgutil
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from workbench import losses, numba_cuda, patterns
 from workbench.executors import Executor
 from workbench.inspection.compiled import compiler_version
 from workbench.inspection.report import CompileReport, reports
-from workbench.recording import Launch, distinct, launches_of
+from workbench.recording import Launch, launches_of
 
 GOLDEN = Path(__file__).parent / "golden" / "compiled_kernels.txt"
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
@@ -53,9 +54,9 @@ def launches() -> list[Launch]:
             if isinstance(outputs, tuple):  # a backward may have a kernel of its own for each
                 for k in range(len(outputs)):
                     found += launches_of(lambda *given, f=one.function, k=k: f(*given)[k], *inputs)
-    seen: dict[str, Launch] = {}
-    for launch in distinct(found):
-        seen.setdefault(name_of(launch), launch)
+    seen: dict[int, Launch] = {}
+    for launch in found:
+        seen.setdefault(id(launch.kernel), launch)
     return list(seen.values())
 
 
@@ -66,8 +67,13 @@ def name_of(launch: Launch) -> str:
 
 @functools.cache
 def compiled() -> dict[str, tuple[CompileReport, ...]]:
-    """The reports of every kernel, by its name, for the five architectures."""
-    return {name_of(one): reports(one.configured, *one.arguments, architectures=ARCHITECTURES) for one in launches()}
+    """The reports of every kernel, by its name, numbered where several share it, for the five architectures."""
+    found: dict[str, tuple[CompileReport, ...]] = {}
+    for one in launches():
+        numbered = (f"{name_of(one)}{f' ({k})' if k > 1 else ''}" for k in itertools.count(1))
+        name = next(name for name in numbered if name not in found)
+        found[name] = reports(one.configured, *one.arguments, architectures=ARCHITECTURES)
+    return found
 
 
 def table() -> str:

@@ -261,7 +261,7 @@ def test_side_by_side_has_every_line_of_the_kernel():
 
 def test_machine_code_beside_it_where_there_is_a_disassembler():
     if compiled.nvdisasm() is None:
-        pytest.skip('nvdisasm is not installed; pip install "workbench[inspect]"')
+        pytest.skip('nvdisasm is not installed; pip install -e ".[inspect]"')
     report = wb.report(scaled, X, OUT)
     lines = report.lines()
     assert lines.has_sass
@@ -274,7 +274,7 @@ def test_without_a_disassembler_the_rest_is_there(monkeypatch):
     monkeypatch.setattr(compiled, "nvdisasm", lambda: None)
     report = wb.report(scaled, X, OUT)
     assert report.sass is None
-    assert 'pip install "workbench[inspect]"' in str(report.lines())
+    assert 'pip install -e ".[inspect]"' in str(report.lines())
 
 
 def test_compare_two_versions_and_two_architectures():

@@ -41,7 +41,7 @@ class SideBySide:
     has_sass: bool
 
     def __str__(self) -> str:
-        right = "machine code" if self.has_sass else 'machine code: pip install "workbench[inspect]"'
+        right = "machine code" if self.has_sass else 'machine code: pip install -e ".[inspect]"'
         out = [f"{self.name} for {self.architecture}", "", f"{'line, and its PTX':{WIDTH + 8}}{right}"]
         file = ""
         for line in self.lines:

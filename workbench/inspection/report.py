@@ -74,7 +74,7 @@ class CompileReport:
     def sass(self) -> tuple[SassInstruction, ...] | None:
         """The machine code, instruction by instruction, with source lines; None where there is no nvdisasm.
 
-        ``pip install "workbench[inspect]"`` brings it. It takes about a second.
+        ``pip install -e ".[inspect]"`` brings it. It takes about a second.
         """
         return compiled.disassemble(self.cubin)
 

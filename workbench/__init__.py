@@ -18,10 +18,12 @@ from workbench.sanitizer import sanitize
 _LAZY = {
     "audit": "workbench.gradients.audit",
     "GradientAudit": "workbench.gradients.audit",
+    "compare": "workbench.inspection.compare",
     "debug": "workbench.stepping",
     "derive": "workbench.gradients.derive",
     "differenced": "workbench.gradients.in_kernel",
     "finite_difference": "workbench.gradients.finite_difference",
+    "report": "workbench.inspection.report",
     "step_sweep": "workbench.gradients.step_sweep",
     "trace": "workbench.stepping",
     "losses": None,

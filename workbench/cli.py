@@ -1,4 +1,4 @@
-"""The command line: tour, lab, list, audit."""
+"""The command line: tour, lab, list, audit, report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import NoReturn
 
-COMMANDS = ("tour", "lab", "list", "audit")
+COMMANDS = ("tour", "lab", "list", "audit", "report")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,8 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
         help="a loss or a pattern that `workbench list` names, or path/to/file.py:Function, where the file also has "
         "example(), which returns the inputs, and may have reference(*inputs), the same in plain torch",
     )
+    report = commands.add_parser("report", help="see what the compiler makes of a kernel, with or without a GPU")
+    report.add_argument(
+        "name",
+        metavar="NAME",
+        help="a loss or pattern, or path/to/file.py:kernel (or :Function), where the file also has example(), which "
+        "returns the arguments",
+    )
+    report.add_argument("--arch", default="sm_90", help="the GPU's architecture, sm_75 to sm_121 (sm_90)")
+    report.add_argument("--lines", action="store_true", help="also show source, PTX and machine code side by side")
     chosen = parser.parse_args(arguments)
-    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit}[chosen.command]
+    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit, "report": _report}[chosen.command]
     return run(chosen)
 
 
@@ -185,3 +194,17 @@ def _audit_file(place: str) -> int:
     result = audit(function, *inputs, reference=names.get("reference"), name=title)
     print(result)
     return 0 if result.passed else 1
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from workbench.errors import LaunchError
+    from workbench.inspection.command import NotFound, reports_of
+
+    try:
+        found = reports_of(chosen.name, chosen.arch)
+    except (NotFound, LaunchError) as refused:
+        print(f"workbench: {refused}", file=sys.stderr)
+        return 2
+    parts = [str(part) for one in found for part in ((one, one.lines()) if chosen.lines else (one,))]
+    print("\n\n".join(parts))
+    return 0

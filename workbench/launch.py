@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from workbench import numba_cuda, sanitizer
+from workbench import numba_cuda, recording, sanitizer
 from workbench.errors import LaunchError
 from workbench.executors import executor
 from workbench.kernel import Kernel, describe
@@ -45,6 +45,7 @@ def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
     kernel that does not compile.
     """
     call = check(configured, arguments)
+    recording.note(configured, arguments)
     chosen = executor(call.device)
     if sanitize or sanitizer.is_wanted():
         if chosen.sanitized is None:
@@ -88,7 +89,7 @@ def check(configured: Any, arguments: Sequence[Any]) -> Call:
     device = _common_device(kernel, arguments)
     written = []
     for name, argument in zip(kernel.parameters, arguments, strict=False):
-        _check_argument(kernel, name, argument)
+        check_argument(kernel, name, argument)
         if name in kernel.written:
             _check_output(kernel, name, argument)
             written.append(argument)
@@ -190,7 +191,8 @@ def _common_device(kernel: Kernel, arguments: Sequence[Any]) -> torch.device:
     return device
 
 
-def _check_argument(kernel: Kernel, name: str, argument: Any) -> None:
+def check_argument(kernel: Kernel, name: str, argument: Any) -> None:
+    """Refuse, by LaunchError, an argument that no kernel can be given."""
     if isinstance(argument, torch.Tensor):
         why = refusal(argument)
         if why:

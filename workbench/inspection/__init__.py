@@ -1,0 +1,1 @@
+"""What the compiler made of a kernel, read with no GPU: begin with report.py."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from workbench import numba_cuda, sanitizer
+from workbench import numba_cuda, recording, sanitizer
 from workbench.errors import LaunchError
 from workbench.executors import executor
 from workbench.kernel import Kernel, describe
@@ -45,6 +45,7 @@ def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
     kernel that does not compile.
     """
     call = check(configured, arguments)
+    recording.note(configured, arguments)
     chosen = executor(call.device)
     if sanitize or sanitizer.is_wanted():
         if chosen.sanitized is None:

@@ -73,3 +73,14 @@ def as_device_array(argument: Any, cuda: ModuleType) -> Any:
     if not isinstance(argument, torch.Tensor):
         return argument
     return cuda.as_cuda_array(argument.detach(), sync=False)
+
+
+def argument_type(argument: Any) -> Any:
+    """The Numba type that a kernel is compiled for when it is launched with this tensor, array or scalar."""
+    import numba
+
+    if isinstance(argument, torch.Tensor) and argument.is_cuda:
+        from numba import cuda
+
+        return numba.typeof(as_device_array(argument, cuda))
+    return numba.typeof(as_numpy(argument))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,17 +14,17 @@ from numba.core import types
 from workbench import numba_cuda
 from workbench.port.expression import Array, Effect, Expression, Level, array_type, cast, typed
 from workbench.port.function import Device, Value
-from workbench.port.kinds import BOOL, INT, INT64, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
+from workbench.port.kinds import BOOL, INT, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
 from workbench.port.ranges import joined
 from workbench.port.values import Values
 
-MATH = {
-    name: name
-    for name in (
-        "exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc lgamma "
-        "floor ceil trunc pow atan2 fmod hypot copysign fabs isnan isinf isfinite exp2 cbrt nextafter remainder"
-    ).split()
-} | {"gamma": "tgamma"}
+SAME_NAME = """
+    exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc
+    lgamma floor ceil trunc pow atan2 fmod hypot copysign fabs isnan isinf isfinite exp2 cbrt nextafter
+    remainder
+"""
+
+MATH = {name: name for name in SAME_NAME.split()} | {"gamma": "tgamma"}
 """Functions of Python's math and their names in C++."""
 
 ATOMICS = {
@@ -201,9 +200,7 @@ class Calls(Values):
             raise self.refused(node, f"CUDA has no atomic {action} of {element}")
         self.effect = Effect.WRITES
         code = f"{ATOMICS[action]}(&{target.code}, {', '.join(typed_for(value, element) for value in values)})"
-        return Expression(
-            code, Level.PRIMARY, element, element, target.range, target.natural, effect=Effect.WRITES
-        )
+        return Expression(code, Level.PRIMARY, element, element, target.range, target.natural, effect=Effect.WRITES)
 
     # -- functions of numbers
 
@@ -349,6 +346,3 @@ def _type_called(values: tuple[Any, Any]) -> Kind | None:
             return None
         found.append(value)
     return Kind(*found)
-
-
-__all__ = ["INT64", "Calls", "math"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,9 @@ from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.kernel import describe
 from workbench.port.expression import Array, Effect, Expression, Level, literal
-from workbench.port.kinds import DOUBLE, INT64, SCALAR_KIND, Kind, cpp_name, kind_of, plain
-from workbench.port.scopes import Variable, scopes_of
+from workbench.port.identifiers import identifier
+from workbench.port.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
+from workbench.port.scopes import scopes_of
 from workbench.port.text import Text
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
@@ -41,7 +42,8 @@ class Whole:
     """What the functions of one translation share: the device functions, in the order of their definitions."""
 
     twin: bool
-    devices: dict[tuple, Device] = field(default_factory=dict)
+    devices: dict[tuple, Device | None] = field(default_factory=dict)
+    names: dict[str, tuple] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     synchronises: bool = False
     shared_dynamic: bool = False
@@ -94,6 +96,16 @@ class Function:
                 line = next((line for file, line in positions if file == self.file), self.tree.lineno)
                 raise PortError(f"{self.file}:{line}: {self.name}: Numba cannot compile it: {sentence}") from None
         return tuple(found)
+
+    @functools.cached_property
+    def cpp_identifier(self) -> str:
+        """The function's name in C++, which no other function of the translation has; overloads share one."""
+        name = wanted = identifier(self.name)
+        number = 1
+        while self.whole.names.setdefault(name, tuple(map(id, self.kernels))) != tuple(map(id, self.kernels)):
+            number += 1
+            name = f"{wanted}_{number}"
+        return name
 
     # -- what is said to people
 
@@ -172,10 +184,11 @@ class Function:
             value = one
         elif plain_values[0] == _as_single(plain_values[1]):
             value = other  # the same number, rounded to each type
-        self.constants[node.id] = f"constexpr {name} {node.id} = {_short(value)};"
+        code = identifier(node.id)
+        self.constants[code] = f"constexpr {name} {code} = {value};"
         found = (plain_values[0],) * 2 if kind.is_integer else None
         return Expression(
-            node.id, Level.PRIMARY, kind, kind, found, kind.is_integer and plain_values[0] >= 0, plain_values
+            code, Level.PRIMARY, kind, kind, found, kind.is_integer and plain_values[0] >= 0, plain_values
         )
 
 
@@ -201,10 +214,3 @@ def _as_single(value: Any) -> float:
     import numpy as np
 
     return float(np.float32(value))
-
-
-def _short(text: str) -> str:
-    return text[:-2] if text.endswith(".0") and "?" not in text and "e" not in text and False else text
-
-
-__all__ = ["INT64", "Callable", "Device", "Function", "Value", "Variable", "Whole", "kind_of"]

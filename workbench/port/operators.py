@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from numba.core import types
 
-from workbench.port.expression import Effect, Expression, Level, cast, computed, keeps, literal, order, typed
+from workbench.port.expression import Effect, Expression, Level, computed, literal, order, typed
 from workbench.port.function import Function
-from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, plain, promoted, unified
+from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
 from workbench.port.ranges import combined, joined
 
 BINARY = {
@@ -63,12 +63,14 @@ class Operators(Function):
         self.keep_order(node, a, b)
         if symbol == "**":
             return self._power(node, a, b)
-        result, wanted = self.signature(node, function, (a.kind, b.kind))
+        result, _ = self.signature(node, function, (a.kind, b.kind))
         if result.single == types.float64:
             self.note_float64(node, a, b)
         found = self._wrapped(symbol, result, a, b)
         natural = result.is_integer and (
-            found[0] >= 0 or (a.natural and b.natural and symbol not in "-^~") or (symbol == "&" and (a.natural or b.natural))
+            found[0] >= 0
+            or (a.natural and b.natural and symbol not in "-^~")
+            or (symbol == "&" and (a.natural or b.natural))
         )
         facts = {"range": found, "natural": natural, "effect": max(a.effect, b.effect)}
         if symbol in ("//", "%"):
@@ -207,7 +209,7 @@ class Operators(Function):
         return self._choice(node, self.truth(node.test), self.scalar(node.body), self.scalar(node.orelse))
 
     def _choice(self, node: ast.AST, test: Expression, a: Expression, b: Expression) -> Expression:
-        kind = a.kind.map(lambda one: one)
+        kind = a.kind
         if a.kind != b.kind:
             kind = Kind(*(self.unify(node, one, other) for one, other in zip(a.kind, b.kind, strict=True)))
         found = joined(a.range, b.range) if kind.is_integer else None
@@ -228,9 +230,7 @@ class Operators(Function):
         values = [self.operand(value) for value in (node.left, *node.comparators)]
         if any(value.effect > Effect.READS for value in values[1:-1]):
             raise self.refused(node, "Python evaluates the middle of this comparison once; give it a name before")
-        parts = [
-            self._compare(node, op, a, b) for op, a, b in zip(node.ops, values[:-1], values[1:], strict=True)
-        ]
+        parts = [self._compare(node, op, a, b) for op, a, b in zip(node.ops, values[:-1], values[1:], strict=True)]
         if len(parts) == 1:
             return parts[0]
         effect = max(part.effect for part in parts)
@@ -258,11 +258,10 @@ class Operators(Function):
 
         if is_right(a, b):
             return a, b
-        first, second = cast if False else typed, typed
-        tries = [(first(a, wanted[0]), b), (a, second(b, wanted[1]))]
+        tries = [(typed(a, wanted[0]), b), (a, typed(b, wanted[1]))]
         if a.constant is not None:
             tries.reverse()
-        tries.append((first(a, wanted[0]), second(b, wanted[1])))
+        tries.append((typed(a, wanted[0]), typed(b, wanted[1])))
         return next((pair for pair in tries if is_right(*pair)), tries[-1])
 
     @staticmethod
@@ -276,7 +275,7 @@ class Operators(Function):
         if e.constant is not None:
             import numpy as np
 
-            return bool(float(np.float32(e.constant[0])) == e.constant[0]) or DOUBLE == kind
+            return bool(float(np.float32(e.constant[0])) == e.constant[0]) or kind == DOUBLE
         return False
 
     def keep_order(self, node: ast.AST, *operands: Expression) -> None:
@@ -289,6 +288,3 @@ class Operators(Function):
                         f"`{ast.unparse(node)}`: one part writes what another may read, and C++ does not fix which "
                         "comes first; give the first a name on a line of its own",
                     )
-
-
-__all__ = ["Operators", "keeps", "plain", "unified"]

@@ -29,12 +29,12 @@ def combined(symbol: str, a: Range, b: Range) -> Range | None:
     if symbol == "%":
         return _remainder(a, b)
     if symbol == "<<":
-        if 0 <= b[0] and b[1] <= 63:
+        if b[0] >= 0 and b[1] <= 63:
             corners = [x << y for x in a for y in b]
             return min(corners), max(corners)
         return None
     if symbol == ">>":
-        if 0 <= b[0] and b[1] <= 63:
+        if b[0] >= 0 and b[1] <= 63:
             corners = [x >> y for x in a for y in b]
             return min(corners), max(corners)
         return min(a[0], 0), max(a[1], -1)

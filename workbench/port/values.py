@@ -145,7 +145,7 @@ class Values(Operators):
         """``array[index]``, with a tuple of indices or one."""
         nodes = index.elts if isinstance(index, ast.Tuple) else [index]
         if any(isinstance(one, (ast.Slice, ast.Starred)) for one in nodes):
-            raise self.refused(node, f"`{ast.unparse(node)}`: a slice is not translated; write a loop over the elements")
+            raise self.refused(node, f"`{ast.unparse(node)}` is a slice; write a loop over its elements")
         if len(nodes) == 1:
             found = self.value(nodes[0])
             indices = list(found) if isinstance(found, tuple) else [found]

@@ -7,6 +7,7 @@ arithmetic.
 
 from __future__ import annotations
 
+import ast
 import collections
 import gc
 import linecache
@@ -15,6 +16,7 @@ import os
 import re
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +30,33 @@ import workbench as wb
 from workbench.errors import PortError
 from workbench.executors.cpu import compile as compiling
 from workbench.executors.cpu import run
-from workbench.port.translation import translate
+from workbench.port.translation import _translate, translate
 from workbench.tensors import argument_type
 
 BATCH = 20
 """Kernels that g++ compiles together."""
 
 
+TWINS = 4
+"""One in so many kernels is inferred for float64 too; the others for the types of their arguments alone."""
+
+
 def case_of(seed: int) -> Case:
-    return random_case(seed) if seed % 3 == 2 else random_arithmetic(seed)
+    if seed % 3 < 2:
+        return random_arithmetic(seed)
+    case = random_case(seed)
+    tree = _Votes().visit(ast.parse(case.source))
+    return replace(case, source=ast.unparse(ast.fix_missing_locations(tree)) + "\n")
+
+
+class _Votes(ast.NodeTransformer):
+    """Numba takes an integer for a vote of the block, and the CPU executor a bool too."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if ast.unparse(node.func).startswith("cuda.syncthreads_"):
+            node.args = [ast.Call(ast.Name("int32", ast.Load()), node.args, [])]
+        return node
 
 
 def kernel_of(source: str, seed: int):
@@ -67,7 +87,7 @@ def _compared(seeds: list[int]):
         case = case_of(seed)
         kernel = kernel_of(case.source, seed)
         try:
-            translation = translate(kernel, tuple(map(argument_type, case.arguments.values())))
+            translation = _translated(kernel, tuple(map(argument_type, case.arguments.values())), seed % TWINS == 0)
         except PortError as problem:
             yield seed, "refused", str(problem)
             continue
@@ -107,6 +127,10 @@ def _compared(seeds: list[int]):
                 yield seed, "warned", problems[0]
             else:
                 yield seed, "different", "\n".join(problems)
+
+
+def _translated(kernel, argument_types: tuple, twin: bool):
+    return translate(kernel, argument_types) if twin else _translate((kernel, kernel), argument_types, argument_types)
 
 
 def _source(ready: list) -> str:

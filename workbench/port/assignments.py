@@ -37,8 +37,8 @@ class Assignments(Guards):
     def keep(self, node: ast.AST, variable: Variable, e: Expression) -> None:
         """Learn of a variable what is assigned to it. Raises PortError where it would need two types."""
         for k, one in enumerate(e.kind):
-            found = self.inferred[k].variables.get(variable.name, set())
-            if not variable.is_parameter and one not in found and not any(_fits_into(one, other) for other in found):
+            found = self.inferred[k].variables.get(variable.name)  # none of a parameter, or a part of a tuple
+            if found and one not in found and not any(_fits_into(one, other) for other in found):
                 listed = " or ".join(sorted(map(str, found)))
                 raise self.refused(node, f"{variable.name} is {listed} for Numba, and {one} as it was read here")
         kind = e.kind if variable.kind is None else unified(variable.kind, e.kind)
@@ -63,10 +63,12 @@ class Assignments(Guards):
         variable.range, variable.natural = found, natural
 
     def declare(self, variable: Variable) -> None:
+        for part in self.tuples.get(variable, ()):
+            self.declare(part)
         if variable.kind is not None:
             self.put(f"{self.cpp_name(variable.kind)} {variable.code};")
         else:
-            self.changed = True
+            self.changed = self.changed or variable not in self.tuples
 
     def _store(self, node: ast.stmt, target: ast.expr, value: Value, comment: str | None = None) -> None:
         """``target = value`` for one target that is no tuple."""
@@ -85,7 +87,8 @@ class Assignments(Guards):
 
     def _store_variable(self, node: ast.stmt, variable: Variable, value: Value, comment: str | None) -> None:
         if isinstance(value, tuple):
-            raise self.refused(node, f"{variable.name} is a tuple; give each of its parts a name")
+            self._store_tuple(node, variable, value)
+            return
         if isinstance(value, Array):
             self._store_array(node, variable, value, comment)
             return
@@ -97,6 +100,24 @@ class Assignments(Guards):
             self.put(f"{const}{self.cpp_name(variable.kind)} {variable.code} = {value.stored};", comment)
         else:
             self.put(f"{variable.code} = {value.stored};", comment)
+
+    def _store_tuple(self, node: ast.stmt, variable: Variable, values: tuple) -> None:
+        """A tuple is a variable for each of its parts."""
+        if any(not isinstance(value, Expression) for value in values):
+            raise self.refused(node, f"{variable.name} is a tuple of other things than numbers; give each a name")
+        if variable not in self.tuples:
+            names = [self.fresh(f"{variable.name}_{k}") for k in range(len(values))]
+            at = variable.at
+            self.tuples[variable] = tuple(Variable(name, stores=variable.stores, at=at) for name in names)
+            self.changed = True
+        parts = self.tuples[variable]
+        if len(parts) != len(values):
+            raise self.refused(node, f"{variable.name} is a tuple of {len(parts)} and then one of {len(values)}")
+        if variable.at is not node:
+            target = ast.Name(variable.name)
+            values = tuple(self._ahead(node, target, value) for value in values)
+        for part, value in zip(parts, values, strict=True):
+            self._store_variable(node, part, value, None)
 
     def _store_array(self, node: ast.stmt, variable: Variable, value: Array, comment: str | None) -> None:
         if variable.stores > 1 or variable.at is not node:

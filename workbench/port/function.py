@@ -17,7 +17,7 @@ from workbench.kernel import describe
 from workbench.port.expression import Array, Effect, Expression, Level, literal
 from workbench.port.identifiers import identifier
 from workbench.port.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
-from workbench.port.scopes import scopes_of
+from workbench.port.scopes import Variable, scopes_of
 from workbench.port.text import Text
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
@@ -67,7 +67,8 @@ class Function:
         self.operations = numba_cuda.operations()
         self.parameters = [a.arg for a in self.tree.args.args]
         self.constants: dict[str, str] = {}
-        self.arrays: dict[str, Array] = {}
+        self.arrays: dict[Variable, Array] = {}
+        self.tuples: dict[Variable, tuple[Variable, ...]] = {}
         self.effect = Effect.NONE
         self.follows = False
         self.result: Kind | None = None
@@ -164,8 +165,7 @@ class Function:
 
     def constant(self, node: ast.expr, values: tuple[Any, Any]) -> Expression:
         """A number from outside, under its own name where it has one."""
-        values = tuple(_number(value) for value in values)
-        if any(value is None for value in values):
+        if any(_number(value) is None for value in values):
             kind = type(values[0]).__name__
             raise self.refused(node, f"`{ast.unparse(node)}` is of the type {kind}, which is no number")
         if isinstance(node, ast.Attribute):

@@ -102,7 +102,7 @@ class Operators(Function):
         if is_right(a, b):
             return a, b, computed(a, b)
         tries = [(typed(a, result), b), (a, typed(b, result)), (typed(a, result), typed(b, result))]
-        if a.constant is not None or (b.constant is not None and result.is_float and not a.kind.is_integer):
+        if (b if result.is_float else a).constant is not None:  # 2.0 * x, and int64_t(t) * 7
             tries[:2] = tries[1::-1]
         for one, other in tries:
             if is_right(one, other):

@@ -123,7 +123,7 @@ class _Written(Statements):
             if self.passes > MOST_PASSES:
                 raise self.refused(self.tree, "what its variables are does not settle")
             self.lines, self.depth, self.changed = [], 0, False
-            self.taken = set(self.names[0].local)
+            self.taken = set(self.names[0].local) | {part.name for parts in self.tuples.values() for part in parts}
             self.block(self._body(), self.tree.lineno, self.tree.end_lineno + 1)
         parameters = [self._parameter(name, kind) for name, kind in self.arguments.items()]
         lines = _comment(ast.get_docstring(self.tree))

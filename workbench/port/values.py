@@ -59,6 +59,8 @@ class Values(Operators):
             return self.constant(node, values)
         if variable in self.arrays:
             return self.arrays[variable]
+        if variable in self.tuples:
+            return tuple(map(self.read, self.tuples[variable]))
         if variable.kind is None:
             raise self.refused(node, f"{node.id} is read before anything is assigned to it")
         return self.read(variable)

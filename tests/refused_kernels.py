@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 from numba import cuda, float32, int64, types
 
 X = types.float32[::1]
-TABLE = np.arange(4.0)
+TABLE = [1.0, 2.0]
 
 
 @cuda.jit
@@ -31,7 +30,7 @@ def slice_of_an_array(x, out):
 
 
 @cuda.jit
-def array_from_outside(x, out):
+def list_from_outside(x, out):
     out[0] = TABLE[1]
 
 
@@ -107,7 +106,7 @@ CASES = {
     two_types: ((X, X), r"two_types: total is int64 and then float64, and a C\+\+ variable has one type"),
     unknown_step: ((X, X, int64), r"whether `n` is positive is not known"),
     slice_of_an_array: ((X, X), r"`x\[2:5\]` is a slice; write a loop over its elements"),
-    array_from_outside: ((X, X), r"`TABLE` is of the type ndarray, which is no number"),
+    list_from_outside: ((X, X), r"`TABLE` is of the type list, which is no number"),
     unknown_call: ((X, X), r"Numba cannot compile it"),
     else_of_a_loop: ((X, X), r"C\+\+ has no `else` of a loop"),
     order_of_writes: ((X, X), r"one part writes what another may read"),

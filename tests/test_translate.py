@@ -223,6 +223,24 @@ def dynamic(x, out):
     out[t] = parts[parts.size - 1 - t]
 
 
+TABLE = np.array([[0.5, 2], [1, 3]], np.float32)
+
+
+@cuda.jit
+def constant_array(x, out):
+    table = cuda.const.array_like(TABLE)
+    t = cuda.threadIdx.x
+    for k in range(cuda.blockDim.x):
+        out[t] += table[k % 2, 1] * TABLE[0, -1] * x[k]
+
+
+def test_constant_array():
+    found = translate(constant_array, (F32, F32))
+    assert found.devices == (("TABLE", "__constant__ const float TABLE[2][2] = {{0.5, 2.0}, {1.0, 3.0}};\n"),)
+    assert "  for (int k = 0; k < blockDim.x; ++k) {" in found.source
+    assert "    out[t] += TABLE[k % 2][1] * TABLE[0][2 - 1] * x[k];" in found.source
+
+
 def test_shared_memory():
     found = translate(shared, (F32, F32))
     assert "  __shared__ float tile[4][8];" in found.source  # float32 is meant, also in the twin
@@ -270,8 +288,8 @@ def test_a_twin_must_be_of_the_same_lines():
 
 def test_translations_run(tmp_path):
     x = np.arange(32, dtype=np.float32)
-    for kernel, argument_types, shared_bytes in ((shared, (F32, F32), 0), (dynamic, (F32, F32), 256)):
-        translation = translate(kernel, argument_types)
+    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0)):
+        translation = translate(kernel, (F32, F32))
         text = ported_kernels.file_of([translation]) + ported_kernels.CALLER
         library = ported_kernels.compiled(
             text + ported_kernels.caller_of(translation, "run"), tmp_path, kernel.py_func.__name__

@@ -16,6 +16,8 @@ import os
 import re
 import sys
 import tempfile
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +96,9 @@ def _compared(seeds: list[int]):
         except Exception as problem:
             yield seed, "different", f"the translator fails: {type(problem).__name__}: {problem}"
             continue
+        if any("may be negative" in warning for warning in translation.warnings):
+            yield seed, "warned", "an index that may be negative could write anywhere"
+            continue
         wanted = _copies(case)
         try:
             wb.launch(kernel[case.grid, case.block, 0, case.shared_bytes], *wanted)
@@ -123,8 +128,6 @@ def _compared(seeds: list[int]):
                 problems = [str(problem)]
             if not problems:
                 yield seed, "equal", ""
-            elif any("may be negative" in warning for warning in translation.warnings):
-                yield seed, "warned", problems[0]
             else:
                 yield seed, "different", "\n".join(problems)
 
@@ -168,23 +171,50 @@ def test_random_kernels(first):
 
 
 def main(count: int, first: int, processes: int = 1) -> None:
-    batches = [list(range(s, min(s + BATCH, first + count))) for s in range(first, first + count, BATCH)]
+    todo = [list(range(s, min(s + BATCH, first + count))) for s in range(first, first + count, BATCH)][::-1]
     outcomes: collections.Counter = collections.Counter()
     reasons: collections.Counter = collections.Counter()
-    spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(processes, maxtasksperchild=5) as pool, tqdm(total=count) as bar:
-        for batch in pool.imap_unordered(compare, batches):
-            for seed, what, why in batch:
-                outcomes[what] += 1
-                if what == "refused":
-                    reasons[re.sub(r"`.*?`|\d+|<.*?>", "*", why)] += 1
-                if what in ("different", "executor"):
-                    bar.write(f"# seed {seed}: {what}: {why}\n{case_of(seed).source}", sys.stdout)
-                    sys.stdout.flush()
-            bar.update(len(batch))
+    with tqdm(total=count) as bar:
+        while todo:
+            spawn = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(processes, spawn, max_tasks_per_child=5) as pool:
+                running = {}
+                while todo or running:
+                    while todo and len(running) < processes:
+                        batch = todo.pop()
+                        running[pool.submit(compare, batch)] = batch
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        batch = running.pop(future)
+                        try:
+                            found = future.result()
+                        except BrokenProcessPool:
+                            break
+                        _report(found, outcomes, reasons, bar)
+                    else:
+                        continue
+                    # one of these kernels ended its process; alone, it tells which
+                    again = [seed for each in (batch, *running.values()) for seed in each]
+                    alone = len(again) == 1
+                    if alone:
+                        _report([(again[0], "different", "the process died")], outcomes, reasons, bar)
+                    todo += [] if alone else [[seed] for seed in again]
+                    break
     print(f"{count} kernels: " + ", ".join(f"{number} {what}" for what, number in outcomes.most_common()))
-    for reason, number in reasons.most_common(20):
+    for reason, number in reasons.most_common(25):
         print(f"{number:5} {reason}")
+
+
+def _report(found: list, outcomes: collections.Counter, reasons: collections.Counter, bar: tqdm) -> None:
+    for seed, what, why in found:
+        outcomes[what] += 1
+        if what == "refused":
+            reasons[re.sub(r"<.*?>:\d+: ", "", re.sub(r"`.*`", "*", why))] += 1
+        if what in ("different", "executor"):
+            bar.write(f"# seed {seed}: {what}: {why}\n{case_of(seed).source}", sys.stdout)
+    bar.update(len(found))
+    bar.set_postfix(outcomes)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

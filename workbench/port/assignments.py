@@ -122,7 +122,9 @@ class Assignments(Guards):
     def _store_array(self, node: ast.stmt, variable: Variable, value: Array, comment: str | None) -> None:
         if variable.stores > 1 or variable.at is not node:
             raise self.refused(node, f"{variable.name} stands for several arrays; give each a name of its own")
-        value = self.view(value)
+        if value.dims is not None:  # a C array under another name
+            self.arrays[variable] = value
+            return
         self.cpp_name(value.kind.element)
         name = identifier(variable.name)
         self.put(f"const {value.type_name} {name} = {value.code};", comment)

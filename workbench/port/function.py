@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numba
+import numpy as np
 from numba.core import types
 from numba.cuda.descriptor import cuda_target
 
@@ -39,11 +41,15 @@ class Device:
 
 @dataclass
 class Whole:
-    """What the functions of one translation share: the device functions, in the order of their definitions."""
+    """What the functions of one translation share: the device functions, in the order of their definitions.
+
+    ``constants`` are arrays from outside, each a name and a definition.
+    """
 
     twin: bool
     devices: dict[tuple, Device | None] = field(default_factory=dict)
     names: dict[str, tuple] = field(default_factory=dict)
+    constants: dict[int, tuple[str, str]] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     synchronises: bool = False
     shared_dynamic: bool = False
@@ -123,10 +129,13 @@ class Function:
 
     # -- types
 
-    def cpp_name(self, kind: Kind) -> str:
+    def cpp_name(self, kind: Kind, node: ast.AST | None = None) -> str:
         if kind == SCALAR_KIND or (kind.is_array and kind.element == SCALAR_KIND):
             self.follows = True
-        return cpp_name(kind)
+        try:
+            return cpp_name(kind)
+        except PortError as problem:
+            raise self.refused(self.tree if node is None else node, str(problem)) from None
 
     def signature(self, node: ast.AST, called: Any, arguments: tuple[Kind, ...]) -> tuple[Kind, tuple[Kind, ...]]:
         """The result of a call and what its arguments are converted to, for one callable or one of each translation."""
@@ -140,6 +149,8 @@ class Function:
                 raise self.refused(node, f"Numba has no `{ast.unparse(node)}` for {listed}")
             found.append(signature)
         result = plain(Kind(found[0].return_type, found[1].return_type))
+        if isinstance(result.single, (types.Number, types.Boolean)):
+            self.cpp_name(result, node)
         return result, tuple(plain(Kind(*pair)) for pair in zip(found[0].args, found[1].args, strict=True))
 
     def unify(self, node: ast.AST, one: Any, other: Any) -> Any:
@@ -165,7 +176,7 @@ class Function:
 
     def constant(self, node: ast.expr, values: tuple[Any, Any]) -> Expression:
         """A number from outside, under its own name where it has one."""
-        if any(_number(value) is None for value in values):
+        if not all(map(_is_number, values)):
             kind = type(values[0]).__name__
             raise self.refused(node, f"`{ast.unparse(node)}` is of the type {kind}, which is no number")
         if isinstance(node, ast.Attribute):
@@ -182,7 +193,7 @@ class Function:
         value = one if one == other else f"sizeof({name}) == 4 ? {one} : {other}"
         if plain_values[0] == plain_values[1] or math.isnan(plain_values[0]):
             value = one
-        elif plain_values[0] == _as_single(plain_values[1]):
+        elif plain_values[0] == float(np.float32(plain_values[1])):
             value = other  # the same number, rounded to each type
         code = identifier(node.id)
         self.constants[code] = f"constexpr {name} {code} = {value};"
@@ -192,25 +203,11 @@ class Function:
         )
 
 
-def _number(value: Any) -> Any:
-    import numpy as np
-
-    if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
-        return value
-    return None
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating))
 
 
 def _type_of(value: Any) -> Any:
-    from numba import typeof
-
-    return types.unliteral(typeof(value)) if not isinstance(value, int) or abs(value) >= 2**63 else _of_int(value)
-
-
-def _of_int(value: int) -> Any:
-    return types.boolean if isinstance(value, bool) else types.int64
-
-
-def _as_single(value: Any) -> float:
-    import numpy as np
-
-    return float(np.float32(value))
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return types.int64
+    return types.unliteral(numba.typeof(value))

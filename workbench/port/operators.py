@@ -7,6 +7,7 @@ import operator
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 from numba.core import types
 
 from workbench.port.expression import Effect, Expression, Level, computed, literal, order, typed
@@ -153,7 +154,7 @@ class Operators(Function):
 
     def unary_operation(self, node: ast.UnaryOp) -> Expression:
         if isinstance(node.op, ast.Not):
-            return replace(self._negated(self.truth(node.operand)), effect=self.truth(node.operand).effect)
+            return self._negated(self.truth(node.operand))
         a = self.operand(node.operand)
         if isinstance(node.op, ast.UAdd):
             return a
@@ -176,7 +177,7 @@ class Operators(Function):
 
     @staticmethod
     def _negated(e: Expression) -> Expression:
-        return Expression(f"!{e.at(Level.UNARY)}", Level.UNARY, BOOL, BOOL, (0, 1), True)
+        return Expression(f"!{e.at(Level.UNARY)}", Level.UNARY, BOOL, BOOL, (0, 1), True, effect=e.effect)
 
     def truth(self, node: ast.expr) -> Expression:
         """A condition: where C++ asks for true or false, as Python does."""
@@ -243,11 +244,11 @@ class Operators(Function):
         self.keep_order(node, a, b)
         function, symbol, level = COMPARISONS[type(op)]
         _, wanted = self.signature(node, function, (a.kind, b.kind))
-        a, b = self._comparable(a, b, wanted)
+        a, b = self.comparable(a, b, wanted)
         code = f"{a.at(level + 1)} {symbol} {b.at(level + 1)}"
         return Expression(code, level, BOOL, BOOL, (0, 1), True, effect=max(a.effect, b.effect))
 
-    def _comparable(self, a: Expression, b: Expression, wanted: tuple[Kind, Kind]) -> tuple[Expression, Expression]:
+    def comparable(self, a: Expression, b: Expression, wanted: tuple[Kind, Kind]) -> tuple[Expression, Expression]:
         """The operands such that C++ compares the values that Numba does."""
 
         def is_right(a: Expression, b: Expression) -> bool:
@@ -273,9 +274,7 @@ class Operators(Function):
         if e.kind.is_integer:
             return all(max(map(abs, e.range)) <= 2**count for count in digits)
         if e.constant is not None:
-            import numpy as np
-
-            return bool(float(np.float32(e.constant[0])) == e.constant[0]) or kind == DOUBLE
+            return bool(np.float32(e.constant[0]) == e.constant[0]) or kind == DOUBLE
         return False
 
     def keep_order(self, node: ast.AST, *operands: Expression) -> None:

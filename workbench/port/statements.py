@@ -9,7 +9,7 @@ from workbench.port.assignments import INDENT, Assignments
 from workbench.port.expression import Effect, Expression, Level, literal
 from workbench.port.guards import Guard
 from workbench.port.identifiers import identifier
-from workbench.port.kinds import INT64, fits, limits
+from workbench.port.kinds import fits, limits
 from workbench.port.scopes import is_stored
 
 
@@ -146,10 +146,9 @@ class Statements(Assignments):
         )
         found = found if fits(found, kind.single) else limits(kind.single)
         natural = start.natural if not down else stop.range[0] >= -1
-        if kind != INT64 and stop.cpp != kind:
-            raise self.refused(node, f"range counts in {kind} here; begin it with an int64")
-        head = f"{type_name} {name} = {start.stored}; {name} {symbol} {stop.at(Level.SHIFT)}; {by}"
-        return head, Expression(name, Level.PRIMARY, kind, kind, found, natural)
+        counter = Expression(name, Level.PRIMARY, kind, kind, found, natural)
+        one, other = self.comparable(counter, stop, (kind, kind))
+        return f"{type_name} {name} = {start.stored}; {one.code} {symbol} {other.at(Level.SHIFT)}; {by}", counter
 
     def _fixed(self, node: ast.For, argument: ast.expr | None, e: Expression, label: str) -> Expression:
         """A bound of a range, which Python evaluates once: under a name where the loop could change it."""

@@ -35,9 +35,10 @@ class Parameter:
 class Translation:
     """A kernel in C++.
 
-    ``source`` is the ``__global__`` function, and ``devices`` the device functions that it calls, each a name and a
-    source, callees first; kernels that share one have it with the same source. Both are templates on ``scalar_t``
-    where types follow the arrays' dtype; the kernel is if ``templated``. ``shared_dynamic`` says that it needs shared
+    ``source`` is the ``__global__`` function, and ``devices`` the constant arrays that it reads and the device
+    functions that it calls, each a name and a source, callees first; kernels that share one have it with the same
+    source. Both are templates on ``scalar_t`` where types follow the arrays' dtype; the kernel is if ``templated``.
+    ``shared_dynamic`` says that it needs shared
     memory at launch, and ``synchronises`` that its threads wait for each other. ``warnings`` name the line of what C++
     does otherwise, or more slowly, than a reader may expect.
     """
@@ -93,6 +94,8 @@ def _translate(kernels: tuple[Any, Any], singles: tuple, doubles: tuple) -> Tran
     whole = Whole(singles != doubles)
     arguments = tuple(map(Kind, singles, doubles))
     written = _Written(kernels, arguments, whole)
+    if numba_cuda.fastmath(kernels[0]):
+        written.warn(written.tree, "it was declared with fastmath=True; nvcc's -use_fast_math says the same")
     source = written.written_out("__global__ void")
     parameters = []
     for name, kind in written.arguments.items():
@@ -102,7 +105,7 @@ def _translate(kernels: tuple[Any, Any], singles: tuple, doubles: tuple) -> Tran
     return Translation(
         name=written.cpp_identifier,
         parameters=tuple(parameters),
-        devices=tuple((device.name, device.source) for device in whole.devices.values()),
+        devices=(*whole.constants.values(), *((one.name, one.source) for one in whole.devices.values())),
         source=source,
         templated=written.follows,
         shared_dynamic=whole.shared_dynamic,

@@ -17,7 +17,7 @@ from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.kernel import describe
 from workbench.port.expression import Array, Effect, Expression, Level, literal
-from workbench.port.identifiers import identifier
+from workbench.port.identifiers import TAKEN, of_function
 from workbench.port.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
 from workbench.port.scopes import Variable, scopes_of
 from workbench.port.text import Text
@@ -80,6 +80,7 @@ class Function:
         self.result: Kind | None = None
         self.scopes = scopes_of(self.tree)
         self.guards: list[dict] = []
+        self.hidden: set[str] = set()  # names of variables that would hide a function
         self._check_parameters(arguments)
         self.arguments = dict(zip(self.parameters, map(plain, arguments), strict=True))
         self.inferred = self._infer(arguments)
@@ -107,12 +108,16 @@ class Function:
     @functools.cached_property
     def cpp_identifier(self) -> str:
         """The function's name in C++, which no other function of the translation has; overloads share one."""
-        name = wanted = identifier(self.name)
+        name = wanted = of_function(self.name)
         number = 1
         while self.whole.names.setdefault(name, tuple(map(id, self.kernels))) != tuple(map(id, self.kernels)):
             number += 1
             name = f"{wanted}_{number}"
         return name
+
+    def identifier(self, name: str) -> str:
+        """The C++ name of a variable, or of a constant from outside."""
+        return f"{name}_" if name in TAKEN or name in self.hidden else name
 
     # -- what is said to people
 
@@ -195,7 +200,7 @@ class Function:
             value = one
         elif plain_values[0] == float(np.float32(plain_values[1])):
             value = other  # the same number, rounded to each type
-        code = identifier(node.id)
+        code = self.identifier(node.id)
         self.constants[code] = f"constexpr {name} {code} = {value};"
         found = (plain_values[0],) * 2 if kind.is_integer else None
         return Expression(

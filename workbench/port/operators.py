@@ -13,7 +13,7 @@ from numba.core import types
 from workbench.port.expression import Effect, Expression, Level, computed, literal, order, typed
 from workbench.port.function import Function
 from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
-from workbench.port.ranges import combined, joined
+from workbench.port.ranges import SIZE, combined, joined
 
 BINARY = {
     ast.Add: (operator.add, "+", Level.SUM),
@@ -111,7 +111,8 @@ class Operators(Function):
         return *tries[-1], result
 
     def _division(self, symbol: str, result: Kind, a: Expression, b: Expression, facts: dict) -> Expression:
-        if result.is_integer and a.range[0] >= 0 and b.range[0] >= 0:
+        # a thread that has an element of an array divides by no extent of 0
+        if result.is_integer and a.range[0] >= 0 and (b.range[0] > 0 or b.range == SIZE):
             one, other, cpp = self._agree(a, b, result, facts["range"])
             plain_symbol = symbol[0]
             code = f"{one.at(Level.PRODUCT)} {plain_symbol} {other.at(Level.UNARY)}"
@@ -124,7 +125,7 @@ class Operators(Function):
         if all(e.cpp == kind for e in arguments):
             code = f"{helper}({', '.join(e.code for e in arguments)})"
         else:
-            code = f"{helper}<{self.cpp_name(kind)}>({', '.join(e.stored for e in arguments)})"
+            code = f"{helper}<{self.cpp_name(kind)}>({', '.join(e.into(kind) for e in arguments)})"
         return Expression(code, Level.PRIMARY, kind, kind, **facts)
 
     def _shift(self, symbol: str, level: Level, result: Kind, a: Expression, b: Expression, facts: dict) -> Expression:
@@ -148,7 +149,7 @@ class Operators(Function):
             base = typed(a, result)
             return Expression(f"power<{exponent}>({base.code})", Level.PRIMARY, result, result, **facts)
         if b.kind.is_integer:
-            return Expression(f"power({typed(a, result).code}, {b.stored})", Level.PRIMARY, result, result, **facts)
+            return Expression(f"power({typed(a, result).code}, {b.code})", Level.PRIMARY, result, result, **facts)
         code = f"pow({typed(a, wanted[0]).code}, {typed(b, wanted[1]).code})"
         return Expression(code, Level.PRIMARY, result, result, **facts)
 
@@ -158,7 +159,7 @@ class Operators(Function):
         a = self.operand(node.operand)
         if isinstance(node.op, ast.UAdd):
             return a
-        if isinstance(node.op, ast.USub) and a.constant is not None and not a.code.isidentifier() and a.bare is None:
+        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             return literal(-a.constant[0], f"-{a.code}" if a.code.startswith("0x") else None)
         function, symbol = self.unary[type(node.op)]
         result, _ = self.signature(node, function, (a.kind,))

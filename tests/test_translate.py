@@ -241,6 +241,25 @@ def test_constant_array():
     assert "    out[t] += TABLE[k % 2][1] * TABLE[0][2 - 1] * x[k];" in found.source
 
 
+@cuda.jit(device=True)
+def twice(v):
+    return v + v
+
+
+@cuda.jit
+def overloads(x, p, out):
+    """Ends with a \\"""
+    t = cuda.threadIdx.x
+    out[t] = twice(x[t]) + twice(p[t]) + twice(t)
+
+
+def test_a_device_function_has_a_name_for_each_set_of_types():
+    found = translate(overloads, (F32, I64, F32))
+    assert [name for name, _ in found.devices] == ["twice", "twice_2", "twice_3"]
+    assert "  out[t] = double(twice(x[t])) + twice_2(p[t]) + twice_3(t);" in found.source
+    assert found.source.startswith("// Ends with a \\ .\n")
+
+
 def test_shared_memory():
     found = translate(shared, (F32, F32))
     assert "  __shared__ float tile[4][8];" in found.source  # float32 is meant, also in the twin

@@ -107,10 +107,11 @@ class Function:
 
     @functools.cached_property
     def cpp_identifier(self) -> str:
-        """The function's name in C++, which no other function of the translation has; overloads share one."""
+        """The function's name in C++; for arguments of other types, as of another function, it has a number."""
         name = wanted = of_function(self.name)
+        key = (*map(id, self.kernels), *self.arguments.values())
         number = 1
-        while self.whole.names.setdefault(name, tuple(map(id, self.kernels))) != tuple(map(id, self.kernels)):
+        while self.whole.names.setdefault(name, key) != key:
             number += 1
             name = f"{wanted}_{number}"
         return name

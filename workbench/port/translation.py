@@ -16,6 +16,7 @@ from workbench.port.identifiers import hidden
 from workbench.port.kinds import Kind, limits, plain
 from workbench.port.scopes import Variable
 from workbench.port.statements import Statements
+from workbench.port.text import commented
 
 WIDTH = 120
 MOST_PASSES = 40
@@ -198,7 +199,7 @@ class _Written(Statements):
 
 
 def _comment(docstring: str | None) -> list[str]:
-    return [f"// {line}".rstrip() for line in (docstring or "").strip().splitlines()]
+    return [f"// {commented(line)}".rstrip() for line in (docstring or "").strip().splitlines()]
 
 
 def _head(name: str, parameters: list[str]) -> list[str]:

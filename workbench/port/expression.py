@@ -63,7 +63,8 @@ class Expression:
 
     ``range`` is known of integers. ``natural`` says that it is not negative unless it overflowed. ``constant`` has the
     values of a constant in the float32 translation and its twin; ``bare`` is the text where its type follows from that
-    of the place, as in ``scalar_t total = 0``. ``left`` and ``right`` are the operands of a plain C++ operator.
+    of the place, as in ``scalar_t total = 0``. An author's own parentheses stay around an operand that is
+    ``parenthesized``. ``left`` and ``right`` are the operands of a plain C++ operator.
     """
 
     code: str
@@ -75,12 +76,13 @@ class Expression:
     constant: tuple[Any, Any] | None = None
     bare: str | None = None
     effect: Effect = Effect.NONE
+    parenthesized: bool = False
     left: str | None = None
     right: str | None = None
 
     def at(self, level: Level) -> str:
         """The text as an operand of an operator that binds as tightly as this."""
-        return self.code if self.level >= level else f"({self.code})"
+        return self.code if self.level >= level and not self.parenthesized else f"({self.code})"
 
     def into(self, kind: Kind) -> str:
         """The text where C++ converts to the type of the place by itself: an assignment, a return, a parameter."""

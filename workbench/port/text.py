@@ -21,7 +21,10 @@ class Text:
         self.comments: dict[int, tuple[int, str]] = {}
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
-                self.comments[token.start[0] + self.first - 1] = token.start[1], commented(token.string.lstrip("#").lstrip())
+                self.comments[token.start[0] + self.first - 1] = (
+                    token.start[1],
+                    commented(token.string.lstrip("#").lstrip()),
+                )
 
     def stands_alone(self, line: int) -> bool:
         """Whether a line has nothing but a comment."""

@@ -277,6 +277,24 @@ def test_shared_memory():
 
 
 @cuda.jit
+def leaks(x, d, p, out):
+    i = cuda.grid(1)
+    out[i] = 0.1 * x[i]
+    out[i] = float32(0.1) * x[i]
+    d[i] = 0.5 * d[i] + p[i]
+    out[i] = p[i] / 2
+
+
+def test_float64_is_warned_of():
+    first = leaks.py_func.__code__.co_firstlineno
+    found = [warning.split("test_translate.py:")[1] for warning in translate(leaks, (F32, F64, I64, F32)).warnings]
+    assert found == [
+        f"{first + 3}: leaks: `0.1 * x[i]` is computed in float64",
+        f"{first + 6}: leaks: `p[i] / 2` is computed in float64",
+    ]
+
+
+@cuda.jit
 def guarded(x, out, n):
     i = cuda.grid(1)
     if n < 0 or n >= x.size:

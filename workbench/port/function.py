@@ -11,7 +11,6 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core import types
-from numba.cuda.descriptor import cuda_target
 
 from workbench import numba_cuda
 from workbench.errors import PortError
@@ -129,8 +128,9 @@ class Function:
         self.whole.warnings[f"{self.file}:{node.lineno}: {self.name}: {text}"] = None
 
     def note_float64(self, node: ast.AST, *operands: Expression) -> None:
-        """Warn of arithmetic in float64 that some operand does not ask for."""
-        if any(e.kind != DOUBLE or e.constant is not None for e in operands):
+        """Warn of arithmetic in float64 with a float32, or with integers alone."""
+        floats = [e for e in operands if e.kind.is_float]
+        if not floats or any(e.kind != DOUBLE for e in floats):
             self.warn(node, f"`{ast.unparse(node)}` is computed in float64")
 
     # -- types
@@ -160,7 +160,7 @@ class Function:
         return result, tuple(plain(Kind(*pair)) for pair in zip(found[0].args, found[1].args, strict=True))
 
     def unify(self, node: ast.AST, one: Any, other: Any) -> Any:
-        found = cuda_target.typing_context.unify_types(one, other)
+        found = numba_cuda.unified_on_cuda(one, other)
         if found is None:
             raise self.refused(node, f"`{ast.unparse(node)}` is {one} or {other}, which have no common type")
         return found

@@ -1,4 +1,13 @@
-"""translate: a ``numba.cuda.jit`` kernel as readable CUDA C++, templated on the type of its arrays."""
+"""translate: a ``numba.cuda.jit`` kernel as readable CUDA C++, templated on the type of its arrays.
+
+Types are Numba's own: each operation is resolved as it is for the GPU, and each variable held against what Numba infers
+for it. A function is gone through until what is known of its variables stays the same: their types, and the ranges of
+those that are integers, from which follows where C++ needs a cast, and where ``//`` may be ``/``.
+
+``kinds`` and ``ranges`` are that knowledge, ``expression`` a piece of C++ with it; ``operators``, ``values``, ``calls``
+and ``guards`` write expressions, ``assignments`` and ``statements`` lines; ``scopes`` says where a variable is
+declared, ``text`` what the author wrote beside the code. ``headers`` is what the written C++ includes.
+"""
 
 from __future__ import annotations
 

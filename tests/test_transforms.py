@@ -9,6 +9,7 @@ from torch.func import grad, jacfwd, jacrev, vmap
 
 from workbench import losses
 from workbench.losses import references
+from workbench.transforms import KernelGradient
 
 B, N, CLASSES = 3, 7, 5
 SUM = {"reduction": "sum"}
@@ -183,3 +184,17 @@ def test_by_differences_too():
         vmap(grad(functools.partial(losses.adaptive_robust, by_differences=b)))(x, alpha, scale) for b in (True, False)
     )
     torch.testing.assert_close(found, exact, rtol=1e-8, atol=1e-9)
+
+
+def test_an_ordinary_backward_is_spared_the_function_that_transforms_need(monkeypatch):
+    made = []
+    apply = KernelGradient.apply
+    monkeypatch.setattr(KernelGradient, "apply", lambda *given: made.append(given[0]) or apply(*given))
+    x, y = numbers(2)
+    x.requires_grad_()
+    torch.autograd.grad(losses.squared_error(x, y), x)
+    assert made == []
+    torch.autograd.grad(losses.squared_error(x, y), x, create_graph=True)
+    assert made == ["squared_error"]
+    grad(losses.squared_error)(x, y)
+    assert len(made) > 1

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from workbench.launch import blocks, launch
-from workbench.transforms import KernelGradient, batch_first
+from workbench.transforms import batch_first, gradient
 
 BLOCK = 256
 
@@ -54,4 +54,4 @@ def kernel_gradient(name: str, kernel: Any, *inputs: torch.Tensor, constants: tu
     def compute(*inputs: torch.Tensor) -> torch.Tensor:
         return run(kernel, *inputs, constants=constants)[0]
 
-    return KernelGradient.apply(name, compute, batched, *inputs)
+    return gradient(name, compute, batched, *inputs)

@@ -3,6 +3,7 @@
 A gradient that kernels compute is an autograd.Function of its own, :class:`KernelGradient`. ``torch.func`` runs a
 ``backward`` on tensors that it has wrapped, whose memory no kernel can read; it unwraps them for the ``forward`` of a
 Function. So ``torch.func.grad`` and ``torch.func.vmap`` work, and a second derivative has one place that refuses it.
+An ordinary backward has no use for either, and :func:`gradient` launches its kernels without the Function.
 
 A batch is the business of a rule, which a Function's ``vmap`` applies: :func:`by_rows` and :func:`one_by_one` here,
 and ``batched`` in ``elementwise.py``. A rule gets what a ``vmap`` gets, after the function to batch.
@@ -40,6 +41,16 @@ class KernelGradient(torch.autograd.Function):
     @staticmethod
     def vmap(info, in_dims: tuple, name: str, compute: Callable, rule: Callable, *inputs: torch.Tensor) -> tuple:
         return rule(functools.partial(KernelGradient.apply, name, compute, rule), info, in_dims[3:], *inputs)
+
+
+def gradient(name: str, compute: Callable, rule: Callable, *inputs: torch.Tensor) -> torch.Tensor:
+    """``compute(*inputs)``, as a :class:`KernelGradient` where somebody may transform or differentiate it.
+
+    For tensors of few elements a Function takes as long as the rest of their backward.
+    """
+    if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        return KernelGradient.apply(name, compute, rule, *inputs)
+    return compute(*inputs)
 
 
 def batch_first(info: Any, in_dims: tuple, arguments: tuple) -> list:

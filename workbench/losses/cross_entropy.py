@@ -21,7 +21,7 @@ from numba import cuda
 
 from workbench.launch import blocks, launch
 from workbench.losses.arguments import check_floating, check_reduction, reduced
-from workbench.transforms import KernelGradient, by_rows
+from workbench.transforms import by_rows, gradient
 
 BLOCK = 128
 
@@ -140,7 +140,7 @@ class CrossEntropy(torch.autograd.Function):
         rows = logits, target, sample_weight, shift, log_sum, upstream
         compute = functools.partial(_gradient, ctx.ignore_index)
         rule = functools.partial(by_rows, len(rows))
-        return KernelGradient.apply("cross_entropy", compute, rule, *rows, keep, spread), *(None,) * 5
+        return gradient("cross_entropy", compute, rule, *rows, keep, spread), *(None,) * 5
 
     @staticmethod
     def vmap(info, in_dims: tuple, *arguments: torch.Tensor | int) -> tuple:

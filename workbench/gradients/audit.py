@@ -72,7 +72,8 @@ class GradientAudit:
             unit = " ulp" if check.unit == "ulp" else ""
             error, allowed = f"{check.error:.2g}{unit}", f"{check.allowed:.2g}{unit}"
             rows.append((check.question, check.verdict, error, allowed, own))
-        outcome = "passed" if self.passed else f"{len(self.wrong)} of {len(self.checks)} answers are wrong"
+        verb = "is" if len(self.wrong) == 1 else "are"
+        outcome = "passed" if self.passed else f"{len(self.wrong)} of {len(self.checks)} answers {verb} wrong"
         columns = ("question", "verdict", "error", "allowed", "torch, float32")
         return Table(f"audit of {self.name} on the {self.where}: {outcome}", columns, tuple(rows), notes(self.checks))
 

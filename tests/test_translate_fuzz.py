@@ -162,12 +162,12 @@ def _differences(case: Case, found: list, wanted: list) -> list[str]:
 
 
 def test_random_kernels():
-    outcomes = compare(list(range(14)))
+    outcomes = compare(list(range(6)))
     wrong = [
         f"{seed}: {why}\n{case_of(seed).source}" for seed, what, why in outcomes if what in ("different", "executor")
     ]
     assert not wrong, "\n".join(wrong)
-    assert sum(what == "equal" for _, what, _ in outcomes) >= 9
+    assert sum(what == "equal" for _, what, _ in outcomes) >= 4
 
 
 def main(count: int, first: int, processes: int = 1) -> None:

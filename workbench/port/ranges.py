@@ -11,8 +11,17 @@ LONGEST_STEP = 2 * ELEMENTS
 
 SIZE = (0, ELEMENTS)
 
-COORDINATES = {"threadIdx": (0, 1023), "blockIdx": (0, 2**31 - 2), "blockDim": (1, 1024), "gridDim": (1, 2**31 - 1)}
-"""The ranges of CUDA's own variables, in x; those in y and z are within them."""
+BLOCK_SIZES = {"x": 1024, "y": 1024, "z": 64}
+GRID_SIZES = {"x": 2**31 - 1, "y": 65535, "z": 65535}
+COORDINATES = {"threadIdx": BLOCK_SIZES, "blockDim": BLOCK_SIZES, "blockIdx": GRID_SIZES, "gridDim": GRID_SIZES}
+"""The largest size that each of CUDA's own variables is, or is a place in, along each axis."""
+
+
+def coordinate(space: str, axis: str) -> Range:
+    """The range of ``threadIdx.x`` and the like."""
+    size = COORDINATES[space][axis]
+    return (1, size) if space.endswith("Dim") else (0, size - 1)
+
 
 GRID = (0, 2**41)
 """A thread's place in the grid, and the size of the grid."""

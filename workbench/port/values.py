@@ -14,7 +14,7 @@ from workbench.port.expression import Array, Effect, Expression, Level, literal
 from workbench.port.function import Value
 from workbench.port.kinds import INT, INT64, UINT32, Kind, kind_of, limits
 from workbench.port.operators import Operators
-from workbench.port.ranges import COORDINATES, GRID, SIZE, narrowed
+from workbench.port.ranges import COORDINATES, GRID, SIZE, coordinate, narrowed
 from workbench.port.scopes import Variable
 
 
@@ -98,7 +98,7 @@ class Values(Operators):
     def _attribute(self, node: ast.Attribute) -> Value:
         space = self.operation_named(node.value)
         if space in COORDINATES:
-            return Expression(f"{space}.{node.attr}", Level.PRIMARY, INT, UINT32, COORDINATES[space], True)
+            return Expression(f"{space}.{node.attr}", Level.PRIMARY, INT, UINT32, coordinate(space, node.attr), True)
         operation = self.operation_named(node)
         if operation == "laneid":
             return Expression("lane_id()", Level.PRIMARY, INT, INT, (0, 31), True)

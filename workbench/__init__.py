@@ -13,6 +13,8 @@ from workbench.bench import bench
 from workbench.errors import CompileError, KernelFault, LaunchError
 from workbench.executors import Executor, best_device, executor
 from workbench.launch import blocks, launch, on_cpu
+from workbench.numba_cuda import let_compile_trace
+from workbench.on_import import when_imported
 from workbench.sanitizer import sanitize
 
 _LAZY = {
@@ -49,6 +51,8 @@ __all__ = [
 # Numba advises against small grids each time that one is configured; here they are launched on purpose, and
 # mostly on machines without the GPU that the advice is about.
 warnings.filterwarnings("ignore", message="Grid size .* will likely result in GPU under-utilization")
+
+when_imported("numba.cuda.dispatcher", let_compile_trace)
 
 
 def __getattr__(name: str) -> Any:

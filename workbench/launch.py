@@ -42,8 +42,13 @@ def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
     with what it found; see :mod:`workbench.sanitizer` for whole programs.
 
     Raises LaunchError, before anything runs, for a call that cannot be right, and its subclass CompileError for a
-    kernel that does not compile.
+    kernel that does not compile. Inside ``torch.compile`` it is one opaque operator, and checked when the graph runs.
     """
+    if torch.compiler.is_compiling():
+        from workbench import operator  # it imports torch's compiler, which takes seconds
+
+        operator.trace(_configuration(configured), arguments, sanitize)
+        return
     call = check(configured, arguments)
     recording.note(configured, arguments)
     chosen = executor(call.device)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
+import torch
+
 from workbench import numba_cuda_mlir
 
 Dimensions = tuple[int, int, int]
@@ -31,6 +33,43 @@ class Configuration(NamedTuple):
     stream: Any
     shared_bytes: int
 
+    @classmethod
+    def of(cls, kernel: Any, grid: Any, block: Any, stream: Any = 0, shared_bytes: int = 0) -> Configuration:
+        """What ``kernel[grid, block, stream, shared_bytes]`` means."""
+        return cls(kernel, _three(grid), _three(block), stream, shared_bytes)
+
+    def __call__(self, *arguments: Any) -> None:
+        """Launch the kernel as Numba does; a graph that torch.compile is making breaks here."""
+        from workbench.operator import call_apart
+
+        call_apart(self, arguments)
+
+
+def own_configuration(configuration: Configuration) -> Any:
+    """Numba's own ``kernel[grid, block]``."""
+    kernel, *launch = configuration
+    return kernel[tuple(launch)]
+
+
+def _three(dimensions: Any) -> Dimensions:
+    given = tuple(dimensions) if isinstance(dimensions, (tuple, list)) else (dimensions,)
+    return given + (1,) * (3 - len(given))
+
+
+def let_compile_trace(dispatcher: ModuleType) -> None:
+    """Let torch.compile trace ``kernel[grid, block]``, which is a Configuration while it does.
+
+    What Numba makes of it, torch.compile cannot follow. Updates: the class of kernels in ``numba.cuda.dispatcher``.
+    """
+    configured = dispatcher.CUDADispatcher.__getitem__
+
+    def configure(kernel: Any, dimensions: tuple) -> Any:
+        if torch.compiler.is_compiling():
+            return Configuration.of(kernel, *dimensions)
+        return configured(kernel, dimensions)
+
+    dispatcher.CUDADispatcher.__getitem__ = configure
+
 
 def simulated() -> bool:
     """Whether this process runs Numba's simulator (``NUMBA_ENABLE_CUDASIM=1`` before Python started)."""
@@ -41,6 +80,8 @@ def simulated() -> bool:
 
 def configuration(configured: Any) -> Configuration | None:
     """The parts of ``kernel[grid, block]``, or None if the object is something else."""
+    if isinstance(configured, Configuration):
+        return configured
     kind = type(configured).__name__
     if kind == "_LaunchConfiguration":
         return Configuration(

@@ -118,7 +118,7 @@ class CrossEntropy(torch.autograd.Function):
         spread: torch.Tensor,
         ignore_index: int,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        if target.device.type == "cpu":
+        if target.device.type == "cpu" and not torch.compiler.is_compiling():
             _check_targets(target, keep.numel(), ignore_index)
         loss, shift, log_sum = (logits.new_empty(logits.shape[0]) for _ in range(3))
         kernel = cross_entropy_kernel[blocks(loss.numel(), BLOCK), BLOCK]
@@ -179,8 +179,8 @@ def cross_entropy(
     double one doubles what its row adds to the mean, and no other row's share changes.
 
     Raises ValueError for shapes, dtypes, devices, a smoothing or a reduction that do not fit, and IndexError for a
-    target that is no class. On a GPU that last check would make the CPU wait for the targets; there such a row is NaN
-    instead, in its loss and in its gradient.
+    target that is no class. On a GPU that last check would make the CPU wait for the targets, and torch.compile cannot
+    make it; there such a row is NaN instead, in its loss and in its gradient.
     """
     check_reduction(reduction)
     check_floating("logits", logits)

@@ -1,4 +1,4 @@
-"""What launch raises."""
+"""What launch and port raise."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,10 @@ class LaunchError(ValueError):
 
 class CompileError(LaunchError):
     """A kernel that could not be compiled. The message names the kernel's own line."""
+
+
+class PortError(ValueError):
+    """A kernel that cannot be translated to C++. The message names the kernel's own line and the reason."""
 
 
 class KernelFault(RuntimeError):

@@ -14,7 +14,7 @@ import re
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from workbench import numba_cuda_mlir
@@ -272,3 +272,78 @@ def local_types(function: Callable, argument_types: tuple) -> dict[str, Any]:
         if not variable.startswith(("$", "arg.")):
             versions.setdefault(variable.split(".")[0], []).append(types.unliteral(kind))
     return {variable: context.unify_types(*kinds) for variable, kinds in versions.items()}
+
+
+class Inferred(NamedTuple):
+    """What Numba infers of a function on the CUDA target: each variable's types, and the type that it returns."""
+
+    variables: dict[str, set]
+    result: Any
+
+
+def inferred_on_cuda(function: Callable, argument_types: tuple) -> Inferred:
+    """The types of a kernel or device function that is called with these types. Raises Numba's own errors.
+
+    A variable has as many types as it has versions in static single assignment form that differ. No driver is needed.
+    """
+    from numba.core import types
+    from numba.cuda.compiler import compile_cuda
+
+    with _without_driver():
+        compiled = compile_cuda(function, None, argument_types, cc=_ANY_DEVICE)
+    variables: dict[str, set] = {}
+    for variable, kind in compiled.type_annotation.typemap.items():
+        if not variable.startswith(("$", "arg.")):
+            variables.setdefault(variable.split(".")[0], set()).add(types.unliteral(kind))
+    return Inferred(variables, types.unliteral(compiled.signature.return_type))
+
+
+def signature_on_cuda(called: Any, argument_types: tuple) -> Any:
+    """The signature that a call in a kernel has: its ``return_type``, and the ``args`` that it converts to.
+
+    ``called`` is a Python function, an operator, or the dotted name of an operation below ``numba.cuda``. None if
+    Numba has no such call.
+    """
+    try:
+        return _signature_on_cuda(called, argument_types)
+    except TypeError:  # a function that cannot be hashed
+        return None
+
+
+@functools.cache
+def _signature_on_cuda(called: Any, argument_types: tuple) -> Any:
+    from numba import cuda
+    from numba.core.errors import NumbaError
+    from numba.cuda.descriptor import cuda_target
+
+    context = cuda_target.typing_context
+    with _without_driver():
+        context.refresh()
+        try:
+            if not isinstance(called, str):
+                return context.resolve_function_type(called, argument_types, {})
+            kind = context.resolve_value_type(cuda)
+            for part in called.split("."):
+                kind = context.resolve_getattr(kind, part)
+            return kind.get_call_type(context, argument_types, {})
+        except NumbaError:
+            return None
+
+
+_ANY_DEVICE = (9, 0)
+"""The compute capability that types are inferred for; they do not depend on it."""
+
+
+@contextlib.contextmanager
+def _without_driver() -> Iterator[None]:
+    """Within this, Numba compiles device functions without asking a driver for the device."""
+    from numba.core.target_extension import target_override
+    from numba.cuda import dispatcher
+
+    before = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=_ANY_DEVICE)
+    try:
+        with target_override("cuda"):
+            yield
+    finally:
+        dispatcher.get_current_device = before

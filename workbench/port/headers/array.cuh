@@ -1,0 +1,85 @@
+// Views of strided arrays of any number of dimensions.
+#pragma once
+
+#include <stdint.h>
+
+#include <type_traits>
+
+namespace port {
+
+// A view of an array's memory; sizes and strides count elements. Indices are not checked, and must not be negative.
+template <typename T, int N>
+struct Array {
+  T* data;
+  int64_t sizes[N];
+  int64_t strides[N];
+
+  Array() = default;
+
+  __host__ __device__ Array(T* data, const int64_t (&sizes)[N], const int64_t (&strides)[N]) : data(data) {
+    for (int d = 0; d < N; ++d) {
+      this->sizes[d] = sizes[d];
+      this->strides[d] = strides[d];
+    }
+  }
+
+  // A contiguous array.
+  __host__ __device__ Array(T* data, const int64_t (&sizes)[N]) : data(data) {
+    int64_t stride = 1;
+    for (int d = N - 1; d >= 0; --d) {
+      this->sizes[d] = sizes[d];
+      strides[d] = stride;
+      stride *= sizes[d];
+    }
+  }
+
+  // A C array, as shared and local ones are.
+  template <int A, int M = N, typename = std::enable_if_t<M == 1>>
+  __device__ Array(T (&array)[A]) : Array(array, {A}) {}
+
+  template <int A, int B, int M = N, typename = std::enable_if_t<M == 2>>
+  __device__ Array(T (&array)[A][B]) : Array(&array[0][0], {A, B}) {}
+
+  template <int A, int B, int C, int M = N, typename = std::enable_if_t<M == 3>>
+  __device__ Array(T (&array)[A][B][C]) : Array(&array[0][0][0], {A, B, C}) {}
+
+  // A view that may write serves where one that only reads is asked for.
+  __host__ __device__ operator Array<const T, N>() const { return {data, sizes, strides}; }
+
+  __host__ __device__ int64_t shape(int axis) const { return sizes[axis]; }
+
+  __host__ __device__ int64_t size() const {
+    int64_t count = 1;
+    for (int d = 0; d < N; ++d) {
+      count *= sizes[d];
+    }
+    return count;
+  }
+
+  // An element of a one-dimensional array; of any other, the part that the first index leads to.
+  __device__ decltype(auto) operator[](int64_t i) const {
+    if constexpr (N == 1) {
+      return (data[i * strides[0]]);
+    } else {
+      Array<T, N - 1> part;
+      part.data = data + i * strides[0];
+      for (int d = 1; d < N; ++d) {
+        part.sizes[d - 1] = sizes[d];
+        part.strides[d - 1] = strides[d];
+      }
+      return part;
+    }
+  }
+
+  // An element, by one index for each dimension.
+  template <typename... Indices>
+  __device__ T& operator()(Indices... indices) const {
+    static_assert(sizeof...(Indices) == N, "one index for each dimension");
+    int64_t offset = 0;
+    int d = 0;
+    ((offset += static_cast<int64_t>(indices) * strides[d++]), ...);
+    return data[offset];
+  }
+};
+
+}  // namespace port

@@ -1,0 +1,94 @@
+"""Ranges of integers: what an operation makes of the ranges of its operands."""
+
+from __future__ import annotations
+
+from workbench.port.kinds import ENDLESS, Range
+
+ELEMENTS = 2**47
+"""More elements than an array can have: the memory that a pointer reaches, in bytes."""
+
+SIZE = (0, ELEMENTS)
+
+COORDINATES = {"threadIdx": (0, 1023), "blockIdx": (0, 2**31 - 2), "blockDim": (1, 1024), "gridDim": (1, 2**31 - 1)}
+"""The ranges of CUDA's own variables, in x; those in y and z are within them."""
+
+GRID = (0, 2**41)
+"""A thread's place in the grid, and the size of the grid."""
+
+
+def combined(symbol: str, a: Range, b: Range) -> Range | None:
+    """The range of ``a symbol b`` in Python's unbounded integers; None where it is not known."""
+    if symbol in ("+", "-"):
+        return _sum(a, b if symbol == "+" else (-b[1], -b[0]))
+    a, b = _ended(a), _ended(b)
+    if symbol == "*":
+        corners = [x * y for x in a for y in b]
+        return min(corners), max(corners)
+    if symbol == "//":
+        return _quotient(a, b)
+    if symbol == "%":
+        return _remainder(a, b)
+    if symbol == "<<":
+        if 0 <= b[0] and b[1] <= 63:
+            corners = [x << y for x in a for y in b]
+            return min(corners), max(corners)
+        return None
+    if symbol == ">>":
+        if 0 <= b[0] and b[1] <= 63:
+            corners = [x >> y for x in a for y in b]
+            return min(corners), max(corners)
+        return min(a[0], 0), max(a[1], -1)
+    return _bits(symbol, a, b)
+
+
+def _ended(a: Range) -> Range:
+    return max(a[0], -(2**63)), min(a[1], 2**63 - 1)
+
+
+def _sum(a: Range, b: Range) -> Range:
+    low, high = a[0] + b[0], a[1] + b[1]
+    return (-ENDLESS if low < -(2**79) else low), (ENDLESS if high > 2**79 else high)
+
+
+def _quotient(a: Range, b: Range) -> Range | None:
+    if b[0] <= 0 <= b[1]:
+        if a[0] >= 0 and b[0] >= 0:
+            return 0, a[1]
+        return None
+    corners = [x // y for x in a for y in b]
+    return min(corners), max(corners)
+
+
+def _remainder(a: Range, b: Range) -> Range | None:
+    """Of Python's ``%``, which has the sign of the divisor; a divisor of 0 gives 0."""
+    if b[0] >= 0:
+        high = max(b[1] - 1, 0)
+        return 0, min(a[1], high) if a[0] >= 0 else high
+    if b[1] <= 0:
+        return min(b[0] + 1, 0), 0
+    return min(b[0] + 1, 0), max(b[1] - 1, 0)
+
+
+def _bits(symbol: str, a: Range, b: Range) -> Range | None:
+    if symbol == "&":
+        known = [one for one in (a, b) if one[0] >= 0]
+        return (0, min(one[1] for one in known)) if known else None
+    if a[0] < 0 or b[0] < 0:
+        return None
+    return 0, (1 << max(a[1], b[1]).bit_length()) - 1
+
+
+def joined(a: Range | None, b: Range | None) -> Range | None:
+    """The range of a value that is in one or the other."""
+    return None if a is None or b is None else (min(a[0], b[0]), max(a[1], b[1]))
+
+
+def widened(before: Range, now: Range) -> Range:
+    """A range that grew from one pass to the next, let go to where it grows to."""
+    return (before[0] if now[0] >= before[0] else -ENDLESS), (before[1] if now[1] <= before[1] else ENDLESS)
+
+
+def narrowed(a: Range, b: Range) -> Range:
+    """The range of a value that is in both; ``a`` where there is none."""
+    low, high = max(a[0], b[0]), min(a[1], b[1])
+    return (low, high) if low <= high else a

@@ -10,9 +10,11 @@ import warnings
 from typing import Any
 
 from workbench.bench import bench
-from workbench.errors import CompileError, KernelFault, LaunchError
+from workbench.errors import CompileError, KernelFault, LaunchError, PortError
 from workbench.executors import Executor, best_device, executor
+from workbench.executors.ported import ported
 from workbench.launch import blocks, launch, on_cpu
+from workbench.port import port
 from workbench.sanitizer import sanitize
 
 _LAZY = {
@@ -31,12 +33,15 @@ __all__ = [
     "Executor",
     "KernelFault",
     "LaunchError",
+    "PortError",
     "bench",
     "best_device",
     "blocks",
     "executor",
     "launch",
     "on_cpu",
+    "port",
+    "ported",
     "sanitize",
     *_LAZY,
 ]

@@ -1,4 +1,4 @@
-"""Builds the operators with nvcc, or for the CPU where torch or the machine has no CUDA, or where PACKAGE_CPU is set."""
+"""Builds the operators with nvcc, or for the CPU where torch or the machine has no CUDA, or where VARIABLE_CPU is set."""
 
 import os
 
@@ -6,7 +6,7 @@ import torch
 from setuptools import setup
 from torch.utils.cpp_extension import CUDA_HOME, BuildExtension, CppExtension, CUDAExtension
 
-FOR_CPU = bool(os.environ.get("PACKAGE_CPU")) or CUDA_HOME is None or torch.version.cuda is None
+FOR_CPU = bool(os.environ.get("VARIABLE_CPU")) or CUDA_HOME is None or torch.version.cuda is None
 TORCH_2_10 = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # any torch from here on can load what is built
 FLAGS = ["-O3", "-std=c++20", TORCH_2_10]
 

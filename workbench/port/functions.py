@@ -1,0 +1,101 @@
+"""The autograd.Functions of a port as operators of torch's library, which torch.compile takes as they are.
+
+An operator needs a signature of tensors and numbers, outputs that are memory of their own, and a fake: what says of
+tensors without memory what the outputs would be. The Function's own forward is the fake, with kernels that do nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+KINDS = {torch.Tensor: "Tensor", bool: "bool", int: "SymInt", float: "float", str: "str"}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A Function and its operator: the file and class that it is in, the operator's name and its signature."""
+
+    stem: str
+    function: str
+    name: str
+    schema: str
+
+
+def schema_of(function: type, inputs: tuple, output: Any) -> tuple[str | None, str]:
+    """The signature of a Function that was seen with these inputs and output; None where there is none, and why."""
+    name = function.__name__
+    if function.setup_context is torch.autograd.Function.setup_context:
+        return None, f"{name}.forward takes ctx; with setup_context apart, it could be an operator"
+    parameters = list(inspect.signature(function.forward).parameters.values())
+    if any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in parameters) or len(parameters) != len(inputs):
+        return None, f"{name}.forward takes any number of arguments, and an operator has a fixed signature"
+    taken = []
+    for parameter, value in zip(parameters, inputs, strict=True):
+        kind = next((kind for of, kind in KINDS.items() if isinstance(value, of)), None)
+        if kind is None:
+            said = f"{name}.forward was given a {type(value).__name__} for {parameter.name}"
+            return None, f"{said}, and an operator takes tensors, numbers and text"
+        taken.append(f"{kind} {parameter.name}")
+    outputs = output if isinstance(output, tuple) else (output,)
+    memory = {x.untyped_storage().data_ptr() for x in inputs if isinstance(x, torch.Tensor)}
+    if any(x.numel() and x.untyped_storage().data_ptr() in memory for x in outputs):
+        return None, f"{name} returns memory of its input, and an operator returns its own"
+    results = ", ".join("Tensor" for _ in outputs)
+    return f"({', '.join(taken)}) -> " + (f"({results})" if isinstance(output, tuple) else results), ""
+
+
+def operator_name(function: type) -> str:
+    """``SquaredError`` as ``squared_error``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", function.__name__).lower()
+
+
+def runs_without_memory(function: Callable, inputs: tuple) -> str:
+    """Run a function on tensors that have shapes and no memory. Returns why that cannot be, empty if it can."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    mode = FakeTensorMode()
+    given = [mode.from_tensor(x) if isinstance(x, torch.Tensor) else x for x in inputs]
+    try:
+        with mode:
+            function(*given)
+    except Exception as problem:
+        if type(problem).__name__ in ("DataDependentOutputException", "GuardOnDataDependentSymNode"):
+            return "its Python asks for the values of tensors"
+        return f"{type(problem).__name__}: {str(problem).splitlines()[0]}"
+    return ""
+
+
+@contextlib.contextmanager
+def loaded(folder: Path, package: str, kernels: tuple[str, ...]) -> Iterator[Callable[[str], ModuleType]]:
+    """Within this, the written package can be imported, with kernels that do nothing: gives what imports a file of it."""
+    alias = f"{package}_{secrets.token_hex(4)}"
+    top = ModuleType(alias)
+    top.__path__ = [str(folder / package)]
+    stand_in = ModuleType(f"{alias}.kernels")
+    sys.modules |= {alias: top, f"{alias}.kernels": stand_in}
+    launching = importlib.import_module(f"{alias}.launch")
+    launching.launch = lambda configured, *arguments: None
+    for kernel in kernels:
+        setattr(stand_in, kernel, _Nothing())
+    try:
+        yield lambda stem: importlib.import_module(f"{alias}.{stem}")
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == alias]:
+            del sys.modules[name]
+
+
+class _Nothing:
+    def __getitem__(self, configuration: tuple) -> None:
+        return None

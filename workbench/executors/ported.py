@@ -20,8 +20,8 @@ _ports: list[dict[str, Any]] = []
 def ported(package: ModuleType) -> Iterator[None]:
     """Within this, kernels that ``package`` was ported from run as its C++ operators; all others run as ever.
 
-    ``package`` is an extension that ``workbench.port`` wrote, built and imported. So the same audit, tests and benchmark
-    that were made for the prototype try the port. It holds for all Python threads.
+    ``package`` is an extension that ``workbench.port`` wrote, built and imported. So the same audit, tests and
+    benchmark that were made for the prototype try the port. It holds for all Python threads.
 
     Raises LaunchError for a package that is no port, and at the launch of a kernel that has changed since.
     """

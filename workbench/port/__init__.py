@@ -27,4 +27,5 @@ def port(
 
     from workbench.port.project import write
 
-    return write(function, inputs, to, name, reference, lambda items: tqdm(items, desc="kernels", leave=False))
+    with tqdm(bar_format="port: {desc} {elapsed}", leave=False) as bar:
+        return write(function, inputs, to, name, reference, bar.set_description_str)

@@ -18,8 +18,8 @@ from typing import Any
 
 from workbench import numba_cuda
 from workbench.errors import PortError
-from workbench.port.modules import Definition, Import, Module, imported, is_installed, module, names_taken
 from workbench.port.kernel_tables import expression, holds_kernel
+from workbench.port.modules import Definition, Import, Module, imported, is_installed, module, names_taken
 
 LAUNCHING = {"workbench", "workbench.launch"}
 LAUNCHED = {"launch", "blocks"}
@@ -104,8 +104,8 @@ class Bundle:
             self._import(file, name, source.imports[name], asking)
         elif hasattr(source.value, name) and not name.startswith("__"):
             raise PortError(
-                f"{source.place(asking)} needs {name!r}, which no statement at the top of the module defines; define it "
-                "there, or import it by its name"
+                f"{source.place(asking)} needs {name!r}, which no statement at the top of the module defines; define "
+                "it there, or import it by its name"
             )
 
     def _stand_in(self, file: File, name: str, kernel: Any, definition: Definition) -> None:
@@ -142,8 +142,8 @@ class Bundle:
         if found.module in LAUNCHING and self.kernels is not None:
             if found.attribute not in LAUNCHED:
                 raise PortError(
-                    f"{file.source.place(asking)} needs {found.attribute or found.module!r} of workbench, and a port has "
-                    "launch and blocks alone"
+                    f"{file.source.place(asking)} needs {found.attribute or found.module!r} of workbench, and a port "
+                    "has launch and blocks alone"
                 )
             file.imports.add(_from(".launch", found.attribute, name))
         elif self._stays(found.module):

@@ -20,6 +20,8 @@ from typing import Any
 
 import torch
 
+from workbench.port.bundle import Bundle
+
 KINDS = {torch.Tensor: "Tensor", bool: "bool", int: "SymInt", float: "float", str: "str"}
 
 
@@ -56,6 +58,26 @@ def schema_of(function: type, inputs: tuple, output: Any) -> tuple[str | None, s
     return f"({', '.join(taken)}) -> " + (f"({results})" if isinstance(output, tuple) else results), ""
 
 
+def operators_of(
+    applied: dict[type, tuple[tuple, Any]], bundle: Bundle, load: Callable[[str], ModuleType]
+) -> tuple[tuple[Operator, ...], tuple[str, ...]]:
+    """The Functions that were applied, as operators; and of each that cannot be one, why. ``load`` imports a file."""
+    operators, apart = [], []
+    for function, (inputs, output) in applied.items():
+        stem, name = bundle.of[function.__module__].stem, function.__name__
+        schema, reason = schema_of(function, inputs, output)
+        if schema is not None and bundle.cached:
+            kept = " and ".join(sorted(bundle.cached))
+            reason = f"{name} needs {kept}, whose cache would keep the tensors without memory that torch compiles with"
+        elif schema is not None and (problem := runs_without_memory(getattr(load(stem), name).forward, inputs)):
+            reason = f"{name}.forward cannot be run on tensors without memory, as torch compiles: {problem}"
+        if reason:
+            apart.append(reason)
+        else:
+            operators.append(Operator(stem, name, operator_name(function), schema))
+    return tuple(operators), tuple(apart)
+
+
 def operator_name(function: type) -> str:
     """``SquaredError`` as ``squared_error``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", function.__name__).lower()
@@ -79,7 +101,7 @@ def runs_without_memory(function: Callable, inputs: tuple) -> str:
 
 @contextlib.contextmanager
 def loaded(folder: Path, package: str, kernels: tuple[str, ...]) -> Iterator[Callable[[str], ModuleType]]:
-    """Within this, the written package can be imported, with kernels that do nothing: gives what imports a file of it."""
+    """Within this, what was written can be imported, with kernels that do nothing: gives what imports a file of it."""
     alias = f"{package}_{secrets.token_hex(4)}"
     top = ModuleType(alias)
     top.__path__ = [str(folder / package)]

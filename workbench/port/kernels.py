@@ -27,8 +27,8 @@ class PortedKernel:
     translation: Translation
 
 
-def translated(single: list[Launch], double: list[Launch], progress: Callable) -> dict[str, PortedKernel]:
-    """Each kernel that was launched with float32, or with float64, by its name; ``progress`` wraps an iterable.
+def translated(single: list[Launch], double: list[Launch], step: Callable) -> dict[str, PortedKernel]:
+    """Each kernel that was launched with float32, or with float64, by its name; ``step`` is told of each.
 
     A kernel that float64 has another one for, of the same source, is translated together with that. Raises PortError
     for a kernel that was launched with two sets of types, and for two of one name.
@@ -47,8 +47,9 @@ def translated(single: list[Launch], double: list[Launch], progress: Callable) -
                     "operator has one set of them, so make it two kernels"
                 )
     kernels: dict[str, PortedKernel] = {}
-    for place, (kernel, given, twin) in progress(found.items()):
+    for place, (kernel, given, twin) in found.items():
         name = numba_cuda.python_function(kernel).__name__
+        step(f"translate {name}")
         if name in kernels:
             raise PortError(f"{place} and {kernels[name].prototype} have one name; rename one of these kernels")
         translation = translate(kernel, given, twin)

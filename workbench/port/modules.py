@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-
 from workbench.errors import PortError
 
 
@@ -102,7 +101,9 @@ def module(name: str) -> Module:
 def imported(node: ast.Import | ast.ImportFrom, inside: ModuleType) -> dict[str, Import]:
     """The names that an import statement of a module binds."""
     if isinstance(node, ast.Import):
-        whole = {a.asname or a.name.partition(".")[0]: a.name if a.asname else a.name.partition(".")[0] for a in node.names}
+        whole = {
+            a.asname or a.name.partition(".")[0]: a.name if a.asname else a.name.partition(".")[0] for a in node.names
+        }
         return {name: Import(target, None, node.lineno) for name, target in whole.items()}
     target = node.module or ""
     if node.level:

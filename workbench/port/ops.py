@@ -41,7 +41,9 @@ def kernels_file(name: str, kernels: Iterable[PortedKernel]) -> str:
 def ops_file(name: str, kernels: Iterable[PortedKernel]) -> str:
     """The text of ``ops.cu``: each kernel as an operator of the library ``name``, registered for CUDA or for the CPU."""
     translations = [kernel.translation for kernel in kernels]
-    parts = ['// The operators: each checks its call and launches a kernel.\n#include "call.h"\n#include "kernels.cuh"\n']
+    parts = [
+        '// The operators: each checks its call and launches a kernel.\n#include "call.h"\n#include "kernels.cuh"\n'
+    ]
     parts += map(_operator, translations)
     schemas = "".join(map(_defined, translations))
     parts += [f"STABLE_TORCH_LIBRARY({name}, m) {{\n{schemas}}}\n"]

@@ -48,7 +48,11 @@ def named(function: Any) -> Named:
 
 def callable_of(found: Named) -> Callable:
     """The function to call, as its user would."""
-    function = getattr(importlib.import_module(found.module), found.name)
+    return called(found, getattr(importlib.import_module(found.module), found.name))
+
+
+def called(found: Named, function: Any) -> Callable:
+    """How a function, or an autograd.Function, is called that goes by what ``found`` says."""
     function = function.apply if found.is_function else function
     return functools.partial(function, *found.positional, **dict(found.keywords))
 

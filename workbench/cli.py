@@ -1,4 +1,4 @@
-"""The command line: tour, lab, list, audit."""
+"""The command line: tour, lab, list, audit, port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import NoReturn
 
-COMMANDS = ("tour", "lab", "list", "audit")
+COMMANDS = ("tour", "lab", "list", "audit", "port")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,8 +48,16 @@ def main(arguments: list[str] | None = None) -> int:
         help="a loss that `workbench list` names, or path/to/file.py:Function, where the file also has example(), "
         "which returns the inputs, and may have reference(*inputs), the same in plain torch",
     )
+    port = commands.add_parser("port", help="write a loss as a PyTorch extension in CUDA C++")
+    port.add_argument(
+        "name",
+        metavar="NAME",
+        help="a loss or pattern, or path/to/file.py:Function, where the file also has example(), which returns the "
+        "inputs, and may have reference(*inputs), the same in plain torch",
+    )
+    port.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or an empty directory")
     chosen = parser.parse_args(arguments)
-    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit}[chosen.command]
+    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit, "port": _port}[chosen.command]
     return run(chosen)
 
 
@@ -163,3 +171,46 @@ def _audit_file(place: str) -> int:
     result = audit(function, *inputs, reference=names.get("reference"), name=title)
     print(result)
     return 0 if result.passed else 1
+
+
+def _port(chosen: argparse.Namespace) -> int:
+    import torch
+
+    from workbench import losses, patterns, port
+    from workbench.errors import LaunchError, PortError
+
+    known = {**losses.ALL, **patterns.ALL}
+    try:
+        if ".py:" in chosen.name:
+            function, inputs, reference = _from_file(chosen.name)
+        elif chosen.name in known:
+            case = known[chosen.name]
+            function, inputs, reference = case.function, case.example(torch.device("cpu")), case.reference
+        else:
+            near = _nearest(chosen.name, tuple(known))
+            print(f"workbench: there is no loss or pattern {chosen.name!r}{near}", file=sys.stderr)
+            return 2
+        print(port(function, *inputs, to=chosen.to, reference=reference))
+    except (PortError, LaunchError, FileNotFoundError, AttributeError) as problem:
+        print(f"workbench: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _from_file(place: str) -> tuple:
+    """A function of a user's own file, its inputs from example(), and its reference() or None."""
+    import importlib.util
+
+    path, _, title = place.rpartition(":")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in (title, "example"):
+        if not hasattr(module, name):
+            raise AttributeError(f"{path} has no {name!r}{_nearest(name, tuple(vars(module)))}")
+    inputs = module.example()
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    return getattr(module, title), inputs, getattr(module, "reference", None)

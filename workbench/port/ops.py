@@ -39,7 +39,7 @@ def kernels_file(name: str, kernels: Iterable[PortedKernel]) -> str:
 
 
 def ops_file(name: str, kernels: Iterable[PortedKernel]) -> str:
-    """The text of ``ops.cu``: each kernel as an operator of the library ``name``, registered for CUDA or for the CPU."""
+    """The text of ``ops.cu``: each kernel as an operator of the library ``name``, for CUDA or for the CPU."""
     translations = [kernel.translation for kernel in kernels]
     parts = [
         '// The operators: each checks its call and launches a kernel.\n#include "call.h"\n#include "kernels.cuh"\n'
@@ -54,7 +54,7 @@ def ops_file(name: str, kernels: Iterable[PortedKernel]) -> str:
 
 
 def schema(translation: Translation) -> str:
-    """The operator's signature as torch writes it. Raises PortError for a kernel that no tensor tells device or type."""
+    """The operator's signature as torch writes it. Raises PortError where no tensor tells the device or the type."""
     arrays = [parameter for parameter in translation.parameters if parameter.ndim is not None]
     if not arrays:
         raise PortError(f"{translation.name} takes no array, so that nothing says on which device it is to run")

@@ -53,8 +53,12 @@ def callable_of(found: Named) -> Callable:
 
 def called(found: Named, function: Any) -> Callable:
     """How a function, or an autograd.Function, is called that goes by what ``found`` says."""
-    function = function.apply if found.is_function else function
+    function = functools.partial(_applied_to, function) if found.is_function else function
     return functools.partial(function, *found.positional, **dict(found.keywords))
+
+
+def _applied_to(function: type, *inputs: Any) -> Any:
+    return function.apply(*inputs)
 
 
 @dataclass

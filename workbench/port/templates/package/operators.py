@@ -10,6 +10,7 @@ import torch
 
 IMPORTS
 
+
 def _registered(function: type, name: str, schema: str) -> torch.library.CustomOpDef:
     operator = torch.library.custom_op(f"PACKAGE::{name}", function.forward, mutates_args=(), schema=schema)
     operator.register_fake(function.forward)

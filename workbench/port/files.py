@@ -46,8 +46,8 @@ def of_package(
     return files | {f"{name}/{file}": text for file, text in bundle.files().items()}
 
 
-def of_tests(name: str, found: Named, reference: Named | None, compiles: str) -> dict[str, str]:
-    """The tests, and the prototype beside them; ``compiles`` says why torch.compile breaks the graph, if it does."""
+def of_tests(name: str, found: Named, reference: Named | None, compiles: tuple[str, str]) -> dict[str, str]:
+    """The tests, and the prototype beside them; ``compiles`` is as in Port."""
     bundle = Bundle(found.module, None)
     stem, _ = bundle.add(found.module, found.name)
     call, given = _call(found), _given(found)
@@ -63,7 +63,7 @@ def of_tests(name: str, found: Named, reference: Named | None, compiles: str) ->
         *imports,
     ]
     lines.append(f"\nprototype = {f'functools.partial({call}, {given})' if given else call}\nreference = {truth}\n")
-    marks = {"FUNCTION": f"{name}.{call}", "PACKAGE": name, "VARIABLE": name.upper(), "WHOLE_GRAPH": str(not compiles)}
+    marks = {"FUNCTION": f"{name}.{call}", "PACKAGE": name, "VARIABLE": name.upper(), "HOW": compiles[0]}
     return {
         "tests/test_parity.py": template("tests/test_parity.py", **marks),
         "tests/prototype/__init__.py": "\n".join(lines),
@@ -87,7 +87,7 @@ def of_readme(
     missing: tuple[str, ...],
     operators: tuple[Operator, ...],
     apart: tuple[str, ...],
-    compiles: str,
+    compiles: tuple[str, str],
     warnings: tuple[str, ...],
 ) -> str:
     """What the project is, how to build it, what was translated and what was not."""
@@ -102,8 +102,9 @@ def of_readme(
     for one in operators:
         lines += [f"`torch.ops.{name}.{one.name}{one.schema}` is `{one.function}` as a differentiable operator.", ""]
     lines += [text for reason in apart for text in (f"Not every Function is an operator. {reason}.", "")]
-    if compiles:
-        lines += [f"`torch.compile(fullgraph=True)` does not take `{found.name}` whole: {compiles}.", ""]
+    how, why = compiles
+    if why:
+        lines += [f"`torch.compile` takes `{found.name}` {how}, since it says: {why}", ""]
     if warnings:
         lines += ["The translator warns:", "", *(f"- {warning}" for warning in warnings), ""]
     example = f'inputs = torch.load("tests/example.pt")\nprint({name}.{_call(found)}(*inputs))'

@@ -12,6 +12,7 @@ import inspect
 import re
 import secrets
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,39 @@ def runs_without_memory(function: Callable, inputs: tuple) -> str:
     except Exception as problem:
         if type(problem).__name__ in ("DataDependentOutputException", "GuardOnDataDependentSymNode"):
             return "its Python asks for the values of tensors"
-        return f"{type(problem).__name__}: {str(problem).splitlines()[0]}"
+        return _reason(problem)
     return ""
+
+
+def compiled(function: Callable, operators: tuple[type, ...], inputs: tuple) -> tuple[str, str]:
+    """How torch.compile takes a function: ``"whole"``, ``"in parts"`` or ``"not"``; and why not whole.
+
+    ``operators`` are the Functions that it need not look into. The function's kernels must do nothing.
+    """
+    moving = [x for x in inputs if isinstance(x, torch.Tensor) and x.requires_grad]
+    given = [x.detach().requires_grad_(x.requires_grad or not moving) if _floats(x) else x for x in inputs]
+    for operator in operators:
+        torch.compiler.allow_in_graph(operator)
+    reason = ""
+    for whole, said in ((True, "whole"), (False, "in parts")):
+        torch._dynamo.reset()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                torch.compile(function, fullgraph=whole, backend="aot_eager")(*given)
+        except Exception as problem:
+            reason = reason or _reason(problem)
+        else:
+            return said, reason
+    return "not", reason
+
+
+def _floats(x: Any) -> bool:
+    return isinstance(x, torch.Tensor) and x.is_floating_point()
+
+
+def _reason(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {str(problem).strip().splitlines()[0]}"
 
 
 @contextlib.contextmanager

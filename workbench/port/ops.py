@@ -26,6 +26,10 @@ TYPES = {
 """The ``ScalarType`` of a tensor with elements of a C++ type."""
 
 
+TAKEN = {"grid", "block", "shared_bytes", "call", "self", "node"}
+"""Names that a parameter of an operator cannot have: the launch's own, and two that torch's Python takes for itself."""
+
+
 def kernels_file(name: str, kernels: Iterable[PortedKernel]) -> str:
     """The text of ``kernels.cuh``: device functions once each, each kernel, in the order of the launches."""
     parts, written = [], set()
@@ -61,7 +65,7 @@ def schema(translation: Translation) -> str:
     if translation.templated and all(parameter.cpp != "scalar_t" for parameter in arrays):
         raise PortError(f"{translation.name} takes a float32 number and no such array, so that nothing says its type")
     marks = iter("abcdefghijklmnopqrstuvwxyz")
-    parameters = [_schema_type(parameter, marks) + f" {parameter.name}" for parameter in translation.parameters]
+    parameters = [f"{_schema_type(parameter, marks)} {_name(parameter)}" for parameter in translation.parameters]
     # SymInt and not int: while torch compiles for any size, a grid depends on it
     parameters += ["SymInt[] grid", "SymInt[] block", "SymInt shared_bytes"]
     return f"{translation.name}({', '.join(parameters)}) -> ()"
@@ -85,7 +89,7 @@ def _schema_type(parameter: Parameter, marks: Iterable[str]) -> str:
 def _operator(translation: Translation) -> str:
     name, parameters = translation.name, translation.parameters
     arrays = [p for p in parameters if p.ndim is not None]
-    declared = [f"{_cpp_type(p)} {p.name}" for p in parameters]
+    declared = [f"{_cpp_type(p)} {_name(p)}" for p in parameters]
     declared += ["Sizes grid", "Sizes block", "int64_t shared_bytes"]
     kernel = f"{name}<scalar_t>" if translation.templated else name
     waits = "true" if translation.synchronises else "false"
@@ -118,6 +122,10 @@ def _call(head: str, arguments: list[str], tail: str, indent: str) -> list[str]:
     return [*lines, line]
 
 
+def _name(parameter: Parameter) -> str:
+    return parameter.name + "_" * (parameter.name in TAKEN)
+
+
 def _cpp_type(parameter: Parameter) -> str:
     if parameter.ndim is not None:
         return "Tensor"
@@ -128,10 +136,10 @@ def _cpp_type(parameter: Parameter) -> str:
 
 def _argument(parameter: Parameter) -> str:
     kind = f", ScalarType::{TYPES[parameter.cpp]}" if parameter.cpp in TYPES else ""
-    return f'{{"{parameter.name}", {parameter.name}, {parameter.ndim}{kind}}}'
+    return f'{{"{parameter.name}", {_name(parameter)}, {parameter.ndim}{kind}}}'
 
 
 def _given(parameter: Parameter) -> str:
     if parameter.ndim is None:
-        return parameter.name
-    return f"{'written' if parameter.written else 'read'}<{parameter.cpp}, {parameter.ndim}>({parameter.name})"
+        return _name(parameter)
+    return f"{'written' if parameter.written else 'read'}<{parameter.cpp}, {parameter.ndim}>({_name(parameter)})"

@@ -17,7 +17,7 @@ from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.port import files
 from workbench.port.bundle import Bundle
-from workbench.port.functions import Operator, loaded, operators_of, runs_without_memory
+from workbench.port.functions import Operator, compiled, loaded, operators_of
 from workbench.port.kernels import PortedKernel, translated
 from workbench.port.subject import callable_of, called, named, observe
 
@@ -28,8 +28,8 @@ class Port:
 
     ``kernels`` were translated. ``missing`` are named by the function's Python and were not, since nothing launched
     them. ``operators`` are those of ``torch.ops``, and ``apart`` says of each other Function why it is none.
-    ``compiles`` is why torch.compile cannot take the function whole, empty if it can. ``warnings`` are what a reader of
-    the C++ should know.
+    ``compiles`` says how torch.compile takes the function, ``"whole"``, ``"in parts"`` or ``"not"``, and why not whole.
+    ``warnings`` are what a reader of the C++ should know.
     """
 
     directory: Path
@@ -39,7 +39,7 @@ class Port:
     missing: tuple[str, ...]
     operators: tuple[Operator, ...]
     apart: tuple[str, ...]
-    compiles: str
+    compiles: tuple[str, str]
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -48,7 +48,8 @@ class Port:
         lines += [f"  torch.ops.{self.name}.{operator.name} from {operator.function}" for operator in self.operators]
         lines += [f"  not translated, since nothing launched it: {name}" for name in self.missing]
         lines += [f"  no operator: {reason}" for reason in self.apart]
-        lines += [f"  torch.compile breaks the graph: {self.compiles}"] if self.compiles else []
+        how, why = self.compiles
+        lines += [f"  torch.compile takes it {how}: {why}"] if why else []
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join([*lines, "", "Its README.md says how to build and test it, and what to look at next."])
 
@@ -86,7 +87,8 @@ def write(
         _put(draft, files.of_package(name, found, stem, translations, left, bundle))
         with loaded(draft, name, (*kernels, *missing)) as load:
             operators, apart = operators_of(single.applied, bundle, load)
-            compiles = runs_without_memory(called(found, getattr(load(stem), found.name)), inputs)
+            taken = tuple(getattr(load(one.stem), one.function) for one in operators)
+            compiles = compiled(called(found, getattr(load(stem), found.name)), taken, inputs)
         warnings = tuple(warning for kernel in translations for warning in kernel.translation.warnings)
         about = (translations, left, operators, apart, compiles, warnings)
         _put(draft, files.of_tests(name, found, truth, compiles))

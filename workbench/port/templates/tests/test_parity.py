@@ -24,6 +24,9 @@ FLOATING = [k for k, x in enumerate(EXAMPLE) if isinstance(x, torch.Tensor) and 
 MOVING = [k for k in FLOATING if EXAMPLE[k].requires_grad] or FLOATING
 ROWS = EXAMPLE[MOVING[0]].shape[0] if EXAMPLE[MOVING[0]].dim() else None
 
+TAKEN = "HOW"
+"""How torch.compile takes the function: whole, in parts or not."""
+
 port = FUNCTION
 
 
@@ -154,10 +157,12 @@ def test_operator(monkeypatch, dtype, function):
                 assert_same(mine, theirs)
 
 
+@pytest.mark.skipif(TAKEN == "not", reason="torch.compile does not take this function; README.md says why")
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_torch_compile(dynamic):
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_torch_compile(backend, dynamic):
     given = inputs(torch.float32)
     torch._dynamo.reset()
-    compiled = torch.compile(port, fullgraph=WHOLE_GRAPH, dynamic=dynamic)
+    compiled = torch.compile(port, fullgraph=TAKEN == "whole", backend=backend, dynamic=dynamic)
     for mine, theirs in zip(values_and_gradients(compiled, given), values_and_gradients(port, given)):
         assert_same(mine, theirs)

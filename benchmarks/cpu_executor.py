@@ -86,8 +86,9 @@ def simulated() -> dict[str, list]:
     return json.loads(done.stdout)
 
 
-def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+def markdown(columns: list[str], rows: list[list[str]], texts: int = 1) -> str:
+    """A table whose first ``texts`` columns are texts and whose others are numbers."""
+    lines = [columns, ["---"] * texts + ["---:"] * (len(columns) - texts), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

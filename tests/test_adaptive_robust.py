@@ -65,31 +65,76 @@ def in_many_digits(x, alpha, scale):
     return b / alpha * ((u / b + 1) ** (alpha / 2) - 1)
 
 
+def by_alpha_in_many_digits(x, alpha, scale):
+    """∂ρ/∂α, for finite α other than 2; at 0, where it is 0/0, its limit."""
+    u, b, sign = (x / scale) ** 2, abs(alpha - 2), mpmath.sign(alpha - 2)
+    length = mpmath.log(u / b + 1)
+    if alpha == 0:
+        return (length**2 / 2 - length + u / (u + 2)) / 2
+    power = mpmath.exp(alpha / 2 * length)
+    by_power = power * (length / 2 - alpha / 2 * u / (u + b) * sign / b)
+    return (sign / alpha - b / alpha**2) * (power - 1) + b / alpha * by_power
+
+
+SCALES = {"1.7": 1.7, "1e-10": 1e-10, "so small that the square overflows": None, "large": 1e10}
+
+
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("alpha", ALPHAS)
-def test_special_shapes_and_those_beside_them(alpha, dtype, device):
+def test_special_shapes_and_those_beside_them(alpha, dtype, scale, device):
     """To some ulps of each element, large or small, of the value and of the gradients by x and by the scale.
 
     Beside 100 digits: in float64 the formulas themselves lose what is tested here. An exponential exp(t) is as many
     times further off, in ulps, than its exponent as t says; (u / b + 1)^(α / 2) is one, of t = α / 2 · log(u / b + 1).
+    The gradients have one of α / 2 - 1, and where its root underflows they may be 0. What overflows, or comes within a
+    factor of a thousand of that, may be infinite.
     """
+    limits = torch.finfo(dtype)
+    if scale is None:
+        scale = limits.max**-0.5 / 10
     batch = [residuals(dtype, device), torch.tensor(alpha, dtype=dtype, device=device).expand(10)]
-    batch.append(torch.full((10,), 1.7, dtype=dtype, device=device, requires_grad=True))
+    batch.append(torch.full((10,), scale, dtype=dtype, device=device, requires_grad=True))
     value, gradients = value_and_gradients(adaptive_robust, batch, reduction="none")
     found = torch.stack([value, *gradients], 1).tolist()
     with mpmath.workdps(100):
         for got, point in zip(found, zip(*(part.tolist() for part in batch), strict=True), strict=True):
             x, shape, scale = map(mpmath.mpf, point)
-            true = [
-                in_many_digits(x, shape, scale),
-                mpmath.diff(lambda x, shape=shape, scale=scale: in_many_digits(x, shape, scale), x),
-                mpmath.diff(lambda scale, x=x, shape=shape: in_many_digits(x, shape, scale), scale),
-            ]
             u, b = (x / scale) ** 2, abs(shape - 2)
-            exponent = u / 2 if mpmath.isinf(b) else 0 if b == 0 else abs(shape) / 2 * mpmath.log(u / b + 1)
-            tolerance = (16 + 2 * exponent) * torch.finfo(dtype).eps
-            for one, other in zip(got, true, strict=True):
-                assert abs(one - other) <= tolerance * abs(other) + TINY[dtype], point
+            true = [in_many_digits(x, shape, scale), x / scale**2]
+            if mpmath.isinf(b):
+                true[1] *= mpmath.exp(-u / 2)
+            elif b:
+                true[1] *= (u / b + 1) ** (shape / 2 - 1)
+            true.append(-x / scale * true[1])
+            length = 0 if b == 0 or mpmath.isinf(b) else mpmath.log(u / b + 1)
+            exponent = u / 2 if mpmath.isinf(b) else (abs(shape) / 2 + 1) * length
+            vanishes = bool(length) and mpmath.exp((shape - 2) / 4 * length) < limits.tiny
+            for name, one, other in zip(("value", "by x", "by scale"), got, true, strict=True):
+                if abs(other) > limits.max / 1000 and math.isinf(one):
+                    assert one * other > 0, (name, point)
+                elif vanishes and name != "value":
+                    assert abs(one - other) <= abs(other), (name, point)
+                else:
+                    tolerance = (16 + 2 * exponent) * limits.eps
+                    assert abs(one - other) <= tolerance * abs(other) + TINY[dtype], (name, point)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("alpha", [-100.0, -10.0, -2.0, -1.0, -1e-3, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1.5, 3.0, 6.0])
+def test_the_gradient_by_alpha_of_residuals_large_and_small(alpha, dtype, device):
+    """To a thousand ulps of each element: where the series ends, terms cancel by two digits, and more for large α."""
+    x = residuals(dtype, device).detach()
+    shape = torch.full((10,), alpha, dtype=dtype, device=device, requires_grad=True)
+    for scale in (1.7, 1e-4, 100.0):
+        scales = torch.full_like(x, scale)
+        _, (gradient,) = value_and_gradients(adaptive_robust, (x, shape, scales), reduction="none")
+        with mpmath.workdps(200):
+            for got, *point in zip(gradient.tolist(), x.tolist(), shape.tolist(), scales.tolist(), strict=True):
+                true = by_alpha_in_many_digits(*map(mpmath.mpf, point))
+                exponent = abs(alpha) / 2 * mpmath.log((point[0] / point[2]) ** 2 / abs(alpha - 2) + 1)
+                tolerance = (1000 + 4 * exponent) * torch.finfo(dtype).eps
+                assert abs(got - true) <= tolerance * abs(true) + TINY[dtype], point
 
 
 @pytest.mark.parametrize("alpha", [-10.0, -2.0, -1.0, -1e-3, 1e-3, 0.5, 1.0, 1.5, 1.9999, 2.0001, 3.0])

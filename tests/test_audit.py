@@ -43,6 +43,7 @@ def test_a_loss_passes(loss, device):
     assert audit.passed, str(audit)
     assert set(verdicts(audit).values()) == {"right"}
     assert audit.where == wb.executor(device).name
+    assert any(question.startswith("each reduction: ") for question in verdicts(audit))
 
 
 OTHERS = {
@@ -55,7 +56,7 @@ OTHERS = {
     "every element of a result written",
     "second derivative, right or refused",
 }
-SIZES = "sizes from 0 to 1,025"
+OF_A_REFERENCE = {"each reduction: none, sum, mean", "sizes from 0 to 1,025"}
 
 
 def test_the_questions():
@@ -67,8 +68,8 @@ def test_the_questions():
     by_x.append("gradient by x, float64, against differences")
     values = [f"value, {dtype}, against torch" for dtype in ("float64", "float32")]
     by_y = [question.replace("by x", "by y") for question in by_x]
-    assert set(verdicts(only_y)) == {*values, *by_y, *OTHERS, SIZES}
-    assert set(verdicts(both)) == {*values, *by_x, *by_y, *OTHERS, SIZES}
+    assert set(verdicts(only_y)) == {*values, *by_y, *OTHERS, *OF_A_REFERENCE}
+    assert set(verdicts(both)) == {*values, *by_x, *by_y, *OTHERS, *OF_A_REFERENCE}
     assert set(verdicts(wb.audit(loss.function, x, y))) == {by_x[-1], by_y[-1], *OTHERS}
     assert both.passed
     assert only_y.passed
@@ -237,9 +238,13 @@ def test_nothing_to_differentiate_by():
         wb.audit(lambda n: n, torch.arange(3))
 
 
-def test_a_function_of_two_outputs():
-    with pytest.raises(ValueError, match="returns one tensor; this one returned <class 'tuple'>"):
-        wb.audit(lambda x: (x, x), torch.randn(3))
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [(lambda x: x.long(), "<class 'torch.Tensor'>"), (lambda x: (x.long(), None), "a tuple without one")],
+)
+def test_nothing_of_floating_point_returned(function, what):
+    with pytest.raises(ValueError, match=f"returns a floating-point tensor.*this one returned {what}"):
+        wb.audit(function, torch.randn(3))
 
 
 def test_what_the_function_raises_passes_through():

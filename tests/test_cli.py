@@ -1,5 +1,6 @@
 """The command line as a stranger uses it."""
 
+import dataclasses
 import json
 import os
 import re
@@ -12,8 +13,8 @@ import urllib.request
 
 import pytest
 
+from workbench import losses, patterns
 from workbench.cli import main, notebooks
-from workbench.losses import ALL
 
 
 def test_help_names_every_command(capsys):
@@ -41,19 +42,62 @@ def test_a_wrong_command_suggests_the_right_one(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_list_names_the_losses(capsys):
+def test_list_names_losses_and_patterns_and_says_what_each_is_for(capsys):
     assert main(["list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(ALL)
+    said = capsys.readouterr().out.split("patterns")
+    for part, known in zip(said, (losses.ALL, patterns.ALL), strict=True):
+        listed = [line.split(maxsplit=1) for line in part.splitlines()[1:] if line]
+        assert listed == [[entry.name, entry.summary] for entry in known.values()]
 
 
-def test_audit_prints_the_table(capsys):
-    assert main(["audit", "squared_error"]) == 0
-    assert "audit of squared_error on the" in capsys.readouterr().out
+@pytest.mark.parametrize("name", ["squared_error", "exponential", "two_outputs"])
+def test_audit_prints_the_table(name, capsys):
+    assert main(["audit", name]) == 0
+    said = capsys.readouterr().out
+    assert f"audit of {name} on the" in said
+    assert "WRONG" not in said
 
 
-def test_audit_of_a_wrong_name_suggests_the_right_one(capsys):
-    assert main(["audit", "square_eror"]) == 2
-    assert "there is no loss 'square_eror'; did you mean 'squared_error'?" in capsys.readouterr().err
+def test_audit_of_a_stand_in_says_that_differences_must_contradict_it(capsys):
+    assert main(["audit", "straight_through_round"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "gradient by x, float64, against differences ✗ WRONG" in said
+    assert "claims a gradient that is on purpose not the derivative of its value" in said
+    assert said.endswith("Differences of the value must contradict it, and nothing else may: so it is.")
+
+
+TRUE, CLAIMED = patterns.ALL["exponential"], patterns.ALL["straight_through_round"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        (dataclasses.replace(CLAIMED, stand_in=False), "WRONG"),
+        (dataclasses.replace(TRUE, reference=lambda x: 2 * x.exp()), "a factor 2 is missing"),
+        (dataclasses.replace(TRUE, stand_in=True), "it is NOT so"),
+        (dataclasses.replace(CLAIMED, reference=lambda x: x + 2 * (x.round() - x).detach()), "it is NOT so"),
+    ],
+    ids=["no stand-in", "wrong", "not contradicted", "a stand-in that is wrong"],
+)
+def test_audit_of_a_pattern_that_is_not_as_it_claims(pattern, said, capsys, monkeypatch):
+    monkeypatch.setitem(patterns.ALL, "mine", pattern)
+    assert main(["audit", "mine"]) == 1
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("square_eror", "there is no loss or pattern 'square_eror'; did you mean 'squared_error'?"),
+        ("two_output", "there is no loss or pattern 'two_output'; did you mean 'two_outputs'?"),
+        ("sine_squard_vjp", "there is no loss or pattern 'sine_squard_vjp'; did you mean 'sine_squared_vjp' or "),
+        ("decay", "'decay'; did you mean 'decay_kernel' or 'decay_torch' or 'decay_vjp'?"),
+        ("frobnicate", "there is no loss or pattern 'frobnicate'; `workbench list` names them all"),
+    ],
+)
+def test_audit_of_a_wrong_name_suggests_right_ones(name, said, capsys):
+    assert main(["audit", name]) == 2
+    assert said in capsys.readouterr().err
 
 
 MINE = """

@@ -96,6 +96,22 @@ def test_nine_functions_over_120(function, dtype):
     assert worst <= 8  # Tukey has 5.7 where it nearly vanishes: rounding x - y alone makes 2 of x's units there
 
 
+def test_what_focal_loses_is_what_its_factors_lose():
+    # d/dx = ¾ σ² (σ + 2 σ(-x) softplus(x)), three small factors where x is low, so what each loses adds up. In ε of its
+    # size: σ loses 1 by exp and ½ each by its sum and its quotient, σ² twice that and ½, and 1 by exp, 1 by log1p and
+    # ½ by the sum in softplus, 1½ in σ(-x) and ½ in each product make 5½ of the bracket. With the last product, 10½.
+    # An ε is one to two ulps. With correctly rounded exp and log1p, 4.3 ε or 6.3 ulps are left: σ³ has three factors.
+    x = np.random.default_rng(1).uniform(-30, 30, 1500).astype(np.float32)
+    got = evaluate(derived(focal).function, x.tolist(), [0.0] * len(x))
+    wrong = []
+    with mpmath.workdps(40):
+        for point, answer in zip(x.tolist(), got, strict=True):
+            p = 1 / (1 + mpmath.exp(-mpmath.mpf(point)))
+            truth = 0.75 * p**2 * (p + 2 * (1 - p) * mpmath.log(1 + mpmath.exp(mpmath.mpf(point))))
+            wrong.append(float(abs(answer / truth - 1)) * 2**23)
+    assert 2 < max(wrong) <= 10.5
+
+
 def float64_lines(function, *kinds):
     """The PTX instructions and registers of a device function that are float64, and the type that it returns."""
     ptx, kind = cuda.compile(function, kinds, cc=(9, 0), device=True)
@@ -222,6 +238,53 @@ def test_huber_at_its_delta():
     past = float(np.nextafter(np.float32(DELTA), np.float32(2)))
     got = evaluate(derived(huber).function, [edge, past, -edge, -past, 0.0], [0.0] * 5)
     assert got == [DELTA, DELTA, -DELTA, -DELTA, 0.0]
+
+
+def leaky(x):
+    if x > 0.0:
+        return x
+    return 0.1 * x
+
+
+def step(x, y):
+    return 1.0 if x > y else 0.0
+
+
+def half_huber(x, y):
+    d = abs(x - y)
+    return 0.5 * d * d if d <= DELTA else d - 0.5 * DELTA * DELTA
+
+
+def far(x):
+    return abs(x - 1000.0)
+
+
+def absolute_cubed(x):
+    return abs(x) ** 3
+
+
+def absolute_times_y(x, y):
+    return abs(x) * y
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (huber, []),
+        (tukey, []),
+        (focal, []),
+        (absolute_cubed, []),
+        (leaky, ["where a branch ends (x > 0.0)"]),
+        (step, ["where a branch ends (x > y)"]),
+        (half_huber, ["where a branch ends (DELTA >= abs(x - y))"]),
+        (far, ["where x - 1000.0 = 0, abs has slope 0"]),
+        (absolute_times_y, ["where x = 0, abs has slope 0"]),
+    ],
+)
+def test_only_where_the_slope_jumps_is_a_kink(function, said):
+    found = derived(function).kinks
+    assert len(found) == len(said), found
+    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
 
 
 def test_nan_goes_through():

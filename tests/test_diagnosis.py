@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from workbench.gradients.diagnosis import ulps
+from workbench.gradients.diagnosis import diagnose, ulps
 
 EPS = torch.finfo(torch.float32).eps
 INF, NAN = math.inf, math.nan
@@ -30,3 +30,14 @@ INF, NAN = math.inf, math.nan
 def test_ulps(got, truth, expected):
     got, truth = (torch.tensor(values, dtype=torch.float64) for values in (got, truth))
     assert ulps(got, truth, torch.float32).tolist() == pytest.approx(expected)
+
+
+def test_lost_digits_are_told_as_such_and_a_factor_as_a_factor():
+    truth = torch.arange(1.0, 5.0, dtype=torch.float64)
+    lost, factor = truth * (1 + 3e-6), truth * (1 + 3e-3)
+    every = torch.ones(4, dtype=torch.bool)
+    assert diagnose(lost, truth, every, {}, None) == (
+        "the last digits are lost in 4 of 4 elements, as by differences or in a lower precision: "
+        "it is off by 3e-06 of its norm"
+    )
+    assert diagnose(factor, truth, every, {}, None).startswith("every element is 1.003 times what it should be")

@@ -76,7 +76,9 @@ def test_differences_worked_by_hand():
     assert finite_difference(lambda x: x**3, zero, scheme="richardson", step=1.0).gradients[0].tolist() == [0.0]
     # Im (1 + ih)³ / h = 3 - h²
     one = torch.ones(1, dtype=torch.float64)
-    assert finite_difference(lambda x: x * x * x, one, scheme="complex", step=0.5).gradients[0].tolist() == [2.75]
+    cube = finite_difference(lambda x: x * x * x, one, scheme="complex", step=0.5)
+    assert cube.gradients[0].tolist() == [2.75]
+    assert cube.errors[0].item() == pytest.approx(2.75 - (3 - 1.5**2), rel=1e-12)
 
 
 def test_steps_are_those_of_theory():
@@ -136,33 +138,6 @@ def test_a_direction_takes_two_evaluations(scheme, count):
     assert found.error is None
     truth = float(((x * y).cos() * (y * v + x * w)).sum())
     assert found.value == pytest.approx(truth, rel=_allowed(scheme, torch.float64))
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_the_bound_holds_over_random_functions(scheme, dtype):
-    generator = torch.Generator().manual_seed(3)
-    parts = [torch.sin, torch.exp, torch.tanh, torch.square, lambda x: 1 / (2 + torch.sin(x)), lambda x: x**3 - x]
-    tried, outside, loose = 0, 0, []
-    for _ in range(60):
-        one, two, three = (parts[int(k)] for k in torch.randint(len(parts), (3,), generator=generator))
-        a, b, c = torch.randn(3, generator=generator).tolist()
-
-        def function(x, one=one, two=two, three=three, a=a, b=b, c=c):
-            return a * one(x) + b * two(x) * three(x) + c * one(two(x / 2))
-
-        x = torch.randn(40, generator=generator, dtype=torch.float64).to(dtype)
-        found = finite_difference(function, x, scheme=scheme)
-        truth = _truth(function, x)
-        wrong, (bound,) = (found.gradients[0] - truth).abs(), found.errors
-        assert (wrong <= 2 * bound).all()
-        tried += x.numel()
-        outside += int((wrong > bound).sum())
-        loose.append(float(bound.norm() / truth.norm()))
-    assert tried == 2400
-    assert outside <= 2  # of a forward difference in float64, where such a function cancels inside itself
-    # not absurdly large: as good as the scheme, to a factor of a hundred
-    assert sorted(loose)[30] < 100 * torch.finfo(dtype).eps ** ALLOWED[scheme]
 
 
 @pytest.mark.parametrize("scheme", ["central", "richardson"])
@@ -291,8 +266,13 @@ def test_functions_and_inputs_that_do_not_fit_are_refused():
 
 def test_what_is_not_analytic_is_refused_for_complex_steps():
     x = torch.ones(3)
-    with pytest.raises(ValueError, match="returned real numbers for complex ones"):
+    with pytest.raises(ValueError, match="abs is not analytic: it drops or turns the imaginary part"):
         finite_difference(torch.abs, x, scheme="complex")
+    for part in (lambda x: x * x.abs(), lambda x: x * x.conj(), lambda x: x + x.real, lambda x: x * x.norm()):
+        with pytest.raises(ValueError, match="is not analytic"):
+            finite_difference(part, x, scheme="complex")
+    with pytest.raises(ValueError, match="returned real numbers for complex ones"):
+        finite_difference(lambda x: torch.ones(3), x, scheme="complex")
     with pytest.raises(ValueError, match="at complex numbers, and this one raised NotImplementedError"):
         finite_difference(lambda x: x.clamp(min=0), x, scheme="complex")
     with pytest.raises(ValueError, match=r"needs torch\.float32 or torch\.float64"):

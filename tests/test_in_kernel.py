@@ -36,6 +36,11 @@ def cube(x):
 
 
 @cuda.jit(device=True)
+def cubed_difference(x, y):
+    return (x - y) * (x - y) * (x - y) + (x - y)
+
+
+@cuda.jit(device=True)
 def four(a, b, c, d):
     return a
 
@@ -99,6 +104,13 @@ def test_a_difference_worked_by_hand():
     assert y.grad.tolist() == pytest.approx([-4.0, -80.0], rel=1e-4)
 
 
+def test_the_step_grows_with_the_root_and_the_distance_is_as_it_came_out():
+    # the difference of d³ + d at d = 0 is 1 + h², and h at 100 is ten times that at 1
+    x = torch.full((1,), 100.0, dtype=torch.float64, requires_grad=True)
+    differenced(cubed_difference)(x, x.detach()).sum().backward()
+    assert x.grad.item() - 1 == pytest.approx(100 * (2.0**-52) ** (2 / 3), rel=1e-5)
+
+
 def test_large_and_small_magnitudes_move():
     x = torch.tensor([1e-30, 1e10, -1e10], requires_grad=True)
     SQUARED(x, torch.zeros(3)).sum().backward()
@@ -118,6 +130,38 @@ def test_integer_inputs_are_read_as_they_are():
     differenced(signed)(x, label).sum().backward()
     sign = 2.0 * label - 1
     torch.testing.assert_close(x.grad, -sign * torch.sigmoid(-x.detach() * sign), rtol=0, atol=1e-9)
+
+
+def huber_in_torch(x, y, width):
+    distance = (x - y).abs()
+    return torch.where(distance <= width, distance**2 / 2, width * (distance - width / 2))
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("n", [257, 1025, 20_000])
+def test_huber_away_from_its_joint_and_within_a_step_of_it(n, dtype):
+    x, y, width = (t.detach() for t in _inputs(3, n, dtype))
+    width = width.abs() + 0.5
+    inputs = [t.requires_grad_() for t in (x, y, width)]
+    upstream = torch.linspace(-2, 2, n, dtype=dtype)
+    found = torch.autograd.grad(HUBER(*inputs), inputs, upstream)
+    doubles = [t.detach().double().requires_grad_() for t in inputs]
+    truth = huber_in_torch(*doubles)
+    expected = torch.autograd.grad(truth, doubles, upstream.double())
+    epsilon = torch.finfo(dtype).eps
+    off_joint = ((doubles[0] - doubles[1]).abs() - doubles[2]).detach().abs()
+    beyond = 0
+    for one, other, moved in zip(found, expected, doubles, strict=True):
+        h = epsilon ** (1 / 3) * moved.detach().abs().sqrt().clamp(min=1)
+        # the second derivative jumps by 1 at the joint, so a point beyond it by h - d adds (h - d)² / 2 to a value
+        inside = (h - off_joint).clamp(min=0)
+        smooth = 4 * epsilon ** (2 / 3) * (1 + truth.detach())
+        wrong = (one.double() - other).abs() / upstream.double().abs().clamp(min=1e-9)
+        assert (wrong <= smooth + inside**2 / (4 * h)).all()
+        assert (wrong[inside == 0] <= smooth[inside == 0]).all()
+        beyond += int((wrong > smooth).sum())
+    if (n, dtype) == (20_000, torch.float32):
+        assert beyond > 10  # the joint does show, and nothing else does
 
 
 def test_at_a_kink_the_difference_lies_between_both_slopes():
@@ -165,3 +209,15 @@ def test_what_is_no_device_function_of_three_is_refused():
         differenced(lambda x: x)
     with pytest.raises(ValueError, match="four has 4 arguments"):
         differenced(four)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_gradient_of_each_sample_by_torch_func(name):
+    loss, reference, count = LOSSES[name]
+    inputs = [x.detach().view(3, 4) for x in _inputs(count, 12, torch.float64)]
+    every = tuple(range(count))
+
+    def gradients(function):
+        return torch.func.vmap(torch.func.grad(lambda *x: function(*x).sum(), every))(*inputs)
+
+    torch.testing.assert_close(gradients(loss), gradients(reference), rtol=1e-9, atol=1e-9)

@@ -1,7 +1,6 @@
 """What every loss keeps to: reductions, upstream gradients, no wasted launches, no second derivative."""
 
 import functools
-import importlib
 from dataclasses import dataclass, field
 
 import formulas
@@ -9,8 +8,9 @@ import pytest
 import torch
 from cases import FLOATS
 from formulas import assert_as_formula, value_and_gradients
+from launches import count_launches
 
-from workbench import launch, losses
+from workbench import losses
 
 N, CLASSES = 37, 5
 REDUCTIONS = ("none", "sum", "mean")
@@ -46,7 +46,6 @@ class Case:
     label = property(lambda self: " ".join([self.name, *self.options]))
     least_reduced = property(lambda self: self.reductions[0])
     formula = property(lambda self: getattr(formulas, self.name))
-    module = property(lambda self: importlib.import_module(f"workbench.losses.{self.name}"))
 
 
 IN_KERNEL = ("sum", "mean")
@@ -173,8 +172,7 @@ def test_no_launch_is_wasted(loss, requiring, forward, backward, monkeypatch):
     inputs = [x.detach() for x in loss.inputs()]
     wanted = [inputs[i].requires_grad_() for i in requiring]
     expected = torch.autograd.grad(loss.formula(*inputs), wanted)
-    launched = []
-    monkeypatch.setattr(loss.module, "launch", lambda *arguments: (launched.append(1), launch(*arguments)))
+    launched = count_launches(monkeypatch)
     value = loss.function(*inputs)
     assert len(launched) == forward
     value.backward()
@@ -219,3 +217,75 @@ def test_another_dtype_is_refused(loss, dtype):
     inputs = [x.to(dtype) if x.is_floating_point() else x for x in loss.inputs()]
     with pytest.raises(ValueError, match=f"is {dtype}; this loss takes torch.float32 or torch.float64"):
         loss.function(*inputs)
+
+
+MEMORY = {
+    "empty": lambda x: x[:0],
+    "every second": lambda x: x.repeat_interleave(2, 0)[::2],
+    "expanded": lambda x: x[:1].expand(x.shape),
+    "with an offset": lambda x: x[3:],
+    "a column of a matrix": lambda x: torch.stack([x, -x], 1)[:, 0],
+}
+NO_DIMENSION = {"no dimension": lambda x: x[2], "two dimensions, transposed": lambda x: x[:36].view(4, 9).t()}
+ELEMENTWISE = [SQUARED_ERROR, SQUARED_DISTANCE, IN_ORDER, ADAPTIVE_ROBUST]
+VIEWS = [(loss, name, view) for loss in CASES for name, view in MEMORY.items()]
+VIEWS += [(loss, name, view) for loss in ELEMENTWISE for name, view in NO_DIMENSION.items()]
+
+
+@pytest.mark.parametrize(
+    ("loss", "view"), [pytest.param(loss, view, id=f"{loss.label} {name}") for loss, name, view in VIEWS]
+)
+def test_memory_of_any_layout(loss, view, device):
+    """The class weights of cross entropy have a length of their own, and stay as they are."""
+    inputs = [x.detach() for x in loss.inputs(device=device)]
+    wanted = [x.requires_grad for x in loss.inputs(device=device)]
+    batch = [view(x).requires_grad_(w) if len(x) == N else x for x, w in zip(inputs, wanted, strict=True)]
+    before = [x.detach().clone() for x in batch]
+    for reduction in loss.reductions:
+        assert_as_formula(loss.function, loss.formula, batch, ulps=32, scale=1.0, reduction=reduction)
+    assert all(torch.equal(x, old) for x, old in zip(batch, before, strict=True))
+
+
+@pytest.mark.parametrize("loss", ELEMENTWISE, ids=lambda loss: loss.label)
+def test_the_same_tensor_for_every_input(loss, device):
+    """Its gradient is the sum of those of the inputs."""
+    x = (torch.rand(N, dtype=torch.float64, device=device) + 0.5).requires_grad_()
+    count = len(loss.inputs())
+    for reduction in loss.reductions:
+        upstream = torch.randn(N if reduction == "none" else (), dtype=torch.float64, device=device)
+        found, expected = (
+            value_and_gradients(lambda x, f=f, **o: f(*[x] * count, **o), [x], upstream, reduction=reduction)
+            for f in (loss.function, loss.formula)
+        )
+        torch.testing.assert_close(found, expected)
+
+
+@each_loss
+def test_inputs_that_are_frozen_get_no_gradient_and_no_launch(loss, monkeypatch):
+    inputs = [x.detach() for x in loss.inputs()]
+    launched = count_launches(monkeypatch)
+    loss.function(*inputs)
+    forward = len(launched)
+    for k, (x, of) in enumerate(zip(inputs, loss.inputs(), strict=True)):
+        if of.requires_grad:
+            launched.clear()
+            moving = [y.requires_grad_() if j == k else y for j, y in enumerate(x.clone() for x in inputs)]
+            loss.function(*moving).backward()
+            assert len(launched) == forward + 1
+            assert [y.grad is not None for y in moving] == [j == k for j in range(len(moving))]
+
+
+@each_loss
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_through_float_is_right_to_its_last_digit(loss, dtype):
+    """As the refusal advises: computed in float32, and rounded once, where autograd takes the gradient back."""
+    inputs = [x.detach().to(dtype) if x.is_floating_point() else x for x in loss.inputs()]
+    inputs[0].requires_grad_()
+
+    def through(to, function):
+        converted = [to(x) if x.is_floating_point() else x for x in inputs]
+        return torch.autograd.grad(function(*converted, reduction="sum"), inputs[0])[0]
+
+    found, expected = through(torch.Tensor.float, loss.function), through(torch.Tensor.double, loss.formula)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found, expected, rtol=torch.finfo(dtype).eps, atol=torch.finfo(dtype).tiny)

@@ -42,6 +42,8 @@ def test_the_page_holds_every_part(taken):
         "equal, bit for bit",
         "times as long for each element",
         *(f"audit of {name} on the cpu: passed" for name in ALL),
+        "On the mean it is 4,096 times too large",
+        "Without it: the upstream gradient is ignored: multiply by it",
         "test accuracy",
         "The step of a finite difference",
         "00_start_here.ipynb",

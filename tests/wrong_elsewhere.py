@@ -185,14 +185,14 @@ CASES = {
     ),
     "the number of elements written down": (
         function("forty", mean_of_forty_forward, mean_of_forty_backward),
-        lambda x: (x * x).sum() / max(x.numel(), 1), (X,), ROWS, "with 1 rows, 1 of 1 elements of the value are wrong",
+        lambda x: (x * x).sum() / max(x.numel(), 1), (X,), ROWS, "with 1 row, the value: every element is 0.025 times",
     ),
     "one block": (
         function("one_block", plain_forward, one_block_backward),
-        squares, (X,), ROWS, "with 257 rows, 1 of 257 elements of the gradient by x are wrong; at [256]",
+        squares, (X,), ROWS, "with 257 rows, the gradient by x: 1 of 257 elements is wrong; at [256]",
     ),
     "no empty input": (
         function("not_empty", not_empty_forward, plain_backward),
-        squares, (X,), ROWS, "with 0 rows it raises ValueError: no elements",
+        squares, (X,), ROWS, "with 0 rows: it raises ValueError: no elements",
     ),
 }  # fmt: skip

@@ -65,11 +65,11 @@ MEAN = {  # of the mean of x², whose gradient is upstream * 2 * x / N
     "upstream ignored": (lambda u, x: 2 * x / N, "the upstream gradient is ignored"),
     "past a warp": (
         lambda u, x: element_set(u * 2 * x / N, slice(32, None), 0.0),
-        "8 of 40 elements are wrong; at [32] it is 0 and should be",
+        "8 of 40 elements are wrong, all from 32 on; at [32] it is 0 and should be",
     ),
     "one element": (
         lambda u, x: element_set(u * 2 * x / N, 39, 1.0),
-        "1 of 40 elements are wrong; at [39] it is 1 and",
+        "1 of 40 elements is wrong; at [39] it is 1 and",
     ),
 }
 

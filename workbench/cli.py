@@ -23,9 +23,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"workbench: {message}\nTry: workbench --help\n")
 
 
-def _nearest(word: str, words: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"
+def _nearest(word: str, words: tuple[str, ...], otherwise: str = "") -> str:
+    """The words that hold a wrong one, or are near it, as the end of a sentence; where none is, ``otherwise``."""
+    near = [right for right in words if word in right] or difflib.get_close_matches(word, words, cutoff=0.7)
+    if near:
+        return f"; did you mean {' or '.join(map(repr, near))}?"
+    return f"; {otherwise or 'there are ' + ', '.join(words)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,13 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab.add_argument("--port", type=int, default=8888, help="the first port to try (8888)")
-    commands.add_parser("list", help="name the losses")
-    audit = commands.add_parser("audit", help="ask whether a loss and its gradient are right")
+    commands.add_parser("list", help="name the losses and the patterns, and say what each is for")
+    audit = commands.add_parser("audit", help="ask whether a loss or a pattern and its gradient are right")
     audit.add_argument(
         "name",
         metavar="NAME",
-        help="a loss that `workbench list` names, or path/to/file.py:Function, where the file also has example(), "
-        "which returns the inputs, and may have reference(*inputs), the same in plain torch",
+        help="a loss or a pattern that `workbench list` names, or path/to/file.py:Function, where the file also has "
+        "example(), which returns the inputs, and may have reference(*inputs), the same in plain torch",
     )
     port = commands.add_parser("port", help="write a loss as a PyTorch extension in CUDA C++")
     port.add_argument(
@@ -119,27 +122,46 @@ def _lab(chosen: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from workbench.losses import ALL
+    from workbench import losses, patterns
 
-    for loss in ALL.values():
-        print(f"{loss.name:16} {loss.summary}")
+    kinds = {"losses": losses, "patterns: ways to give a kernel a gradient": patterns}
+    width = max(len(name) for kind in kinds.values() for name in kind.ALL)
+    for k, (title, kind) in enumerate(kinds.items()):
+        print(f"{'' if k == 0 else chr(10)}{title}")
+        for entry in kind.ALL.values():
+            print(f"  {entry.name:{width}}  {entry.summary}")
     return 0
 
 
 def _audit(chosen: argparse.Namespace) -> int:
+    from workbench import losses, patterns
     from workbench.executors import best_device
     from workbench.gradients.audit import audit
-    from workbench.losses import ALL
 
     if ".py:" in chosen.name:
         return _audit_file(chosen.name)
-    if chosen.name not in ALL:
-        print(f"workbench: there is no loss {chosen.name!r}{_nearest(chosen.name, tuple(ALL))}", file=sys.stderr)
+    known = losses.ALL | patterns.ALL
+    if chosen.name not in known:
+        nearest = _nearest(chosen.name, tuple(known), "`workbench list` names them all")
+        print(f"workbench: there is no loss or pattern {chosen.name!r}{nearest}", file=sys.stderr)
         return 2
-    loss = ALL[chosen.name]
-    result = audit(loss.function, *loss.example(best_device()), reference=loss.reference)
+    subject = known[chosen.name]
+    example = subject.example(best_device())
+    result = audit(subject.function, *example, reference=subject.reference, name=subject.name)
     print(result)
-    return 0 if result.passed else 1
+    if chosen.name in losses.ALL:
+        return 0 if result.passed else 1
+    right = subject.is_as_claimed(result)
+    if subject.stand_in:
+        print(
+            "\n"
+            + textwrap.fill(
+                f"{subject.name} claims a gradient that is on purpose not the derivative of its value. Differences of "
+                f"the value must contradict it, and nothing else may: {'so it is' if right else 'it is NOT so'}.",
+                100,
+            )
+        )
+    return 0 if right else 1
 
 
 def _audit_file(place: str) -> int:

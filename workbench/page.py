@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from pathlib import Path
 
@@ -43,9 +42,7 @@ class Page:
         self.parts.append(f'<div class="scroll">{table._repr_html_()}</div>')
 
     def picture(self, picture: Picture) -> None:
-        data = base64.b64encode(picture.png()).decode()
-        width = int(picture.figure.get_figwidth() * 96)
-        self.parts.append(f'<img width="{width}" alt="{html.escape(picture.alt)}" src="data:image/png;base64,{data}">')
+        self.parts.append(picture.html())
 
     def write(self, path: Path) -> None:
         """Write the page to ``path``, as UTF-8."""

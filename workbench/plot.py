@@ -6,6 +6,8 @@ red and green the same (M. Okabe and K. Ito, 2008).
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -16,11 +18,14 @@ import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import ConnectionPatch
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import ConnectionPatch, Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from workbench.gradients.error_map import ErrorMap, power_of_two
 from workbench.gradients.step_sweep import StepSweep
 
 if TYPE_CHECKING:
@@ -55,6 +60,12 @@ class Picture:
     def save(self, path: str | Path) -> None:
         """Write the PNG to ``path``."""
         Path(path).write_bytes(self.png())
+
+    def html(self) -> str:
+        """An ``<img>`` that holds the picture itself, and what it shows in words."""
+        data, width = base64.b64encode(self.png()).decode(), int(self.figure.get_figwidth() * 96)
+        alt = html.escape(self.alt)
+        return f'<img width="{width}" style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         width = int(self.figure.get_figwidth() * 96)
@@ -98,22 +109,13 @@ def step_sweep(sweep: StepSweep) -> Picture:
         ):
             # an error of exactly zero has no place on a logarithmic axis
             drawn = [e or float("nan") for e in errors]
-            axes.plot(sweep.steps, drawn, marker=marker, markersize=3.5, color=colour, label=dtype)
             step, error = sweep.chosen[dtype]
+            label = f"{dtype}; the chosen step {step:.0e} (large mark) errs by {error:.0e}"
+            axes.plot(sweep.steps, drawn, marker=marker, markersize=3.5, color=colour, label=label)
             axes.plot(step, error or float("nan"), marker=marker, markersize=10, color=colour, markerfacecolor="none")
-            axes.annotate(
-                f"chosen {step:.0e}: {error:.0e}",
-                (step, error),
-                textcoords="offset points",
-                xytext=(0, -18),
-                ha="center",
-                color=colour,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
         axes.set(xscale="log", yscale="log", xlabel="step (in units of the input)", ylabel="relative error")
-        axes.margins(y=0.14)
         axes.set_title(f"a {sweep.scheme} difference: rounding on the left, truncation on the right")
-        axes.legend()
+        figure.legend(loc="outside lower center")
     return Picture(figure, f"relative error of a {sweep.scheme} difference against its step, by dtype")
 
 
@@ -133,6 +135,71 @@ def predictions(images: torch.Tensor, labels: torch.Tensor, predicted: torch.Ten
             said = f"{int(predicted[k])}" if right else f"{int(predicted[k])}, is {int(labels[k])}"
             axes.set_title(said, fontsize=9, color=BLUE if right else ORANGE, fontweight="normal" if right else "bold")
     return Picture(figure, title)
+
+
+RIGHT, ENDLESS = "#e3e3e3", BLUE
+"""Cells that are right, and cells whose error is NaN or infinite."""
+
+HEAT = LinearSegmentedColormap.from_list("heat", ["#f6b26b", "#D55E00", "#3d1300"])
+"""From a small error to a large one: one hue that darkens, beside a pale grey and a blue."""
+
+
+def errors(maps: Sequence[ErrorMap]) -> Picture:
+    """The error of each element of one or several tensors, one beneath the other, with the first wrong one ringed."""
+    heights = [1.1 + min(max(3.2 * m.cells.shape[0] / m.cells.shape[1], 0.8), 3.6) for m in maps]
+    with mpl.rc_context(STYLE | {"font.size": 9, "axes.grid": False}):
+        figure = Figure(figsize=(6.4, sum(heights)), layout="constrained")
+        parts = figure.subfigures(len(maps), 1, height_ratios=heights, squeeze=False)[:, 0]
+        for part, error_map in zip(parts, maps, strict=True):
+            _draw_errors(part, error_map)
+    return Picture(figure, " ".join(m.caption for m in maps))
+
+
+def _draw_errors(part: SubFigure, error_map: ErrorMap) -> None:
+    axes = part.subplots()
+    cells = error_map.cells.numpy()
+    down, across = error_map.block
+    edges_x, edges_y = (
+        np.arange(size + 1) * b - 0.5 for size, b in zip(cells.shape[::-1], (across, down), strict=True)
+    )
+    few = max(cells.shape) <= 64
+    lines = {"edgecolors": "white", "linewidth": 0.4} if few else {"edgecolors": "none"}
+    ends = np.isinf(cells)
+    wrong = (cells > error_map.allowed) & ~ends
+    handles = []
+    for where, colour, name in (
+        (cells <= error_map.allowed, RIGHT, f"right, to {error_map.allowed:.2g} ulp"),
+        (ends, ENDLESS, "NaN or infinite"),
+    ):
+        if where.any():
+            flat = LinearSegmentedColormap.from_list(name, [colour, colour])
+            axes.pcolormesh(edges_x, edges_y, np.where(where, 1.0, np.nan), cmap=flat, **lines)
+            handles.append(Patch(color=colour, label=name))
+    if wrong.any():
+        low, high = 10 ** np.floor(np.log10(cells[wrong].min())), 10 ** np.ceil(np.log10(cells[wrong].max()))
+        norm = LogNorm(low, max(high, 10 * low))
+        axes.pcolormesh(edges_x, edges_y, np.where(wrong, cells, np.nan), cmap=HEAT, norm=norm, **lines)
+        bar = part.colorbar(ScalarMappable(norm, HEAT), ax=axes, pad=0.02, fraction=0.05)
+        bar.set_label("error (ulp)")
+        bar.minorticks_off()
+        bar.outline.set_visible(False)
+    row, column = error_map.place
+    x, y = (edges_x[column // across] + across / 2, edges_y[row // down] + down / 2)
+    ring = {"marker": "o", "linestyle": "none", "markersize": 9, "markerfacecolor": "none", "clip_on": False}
+    axes.plot(x, y, markeredgecolor="white", markeredgewidth=3.2, **ring)
+    first = f"first wrong: {list(error_map.first)}"
+    handles += axes.plot(x, y, markeredgecolor="black", markeredgewidth=1.3, label=first, **ring)
+    axes.set(xlabel=error_map.axes[1], ylabel=error_map.axes[0], xlim=edges_x[[0, -1]], ylim=edges_y[[-1, 0]])
+    axes.spines[:].set_visible(False)
+    for axis, size, b, step in (
+        (axes.xaxis, cells.shape[1], across, 1),
+        (axes.yaxis, cells.shape[0], down, error_map.step),
+    ):
+        apart = power_of_two(size * b / 8)
+        axis.set_major_locator(FixedLocator(range(0, size * b, apart)))
+        axis.set_major_formatter(FuncFormatter(lambda place, _, step=step: f"{int(place) * step:,}"))
+    axes.set_title("\n".join(filter(None, (error_map.title, error_map.reduced))), fontsize=9, loc="left")
+    part.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=1.2)
 
 
 ACCESSES = {

@@ -21,7 +21,7 @@ from workbench.executors import Executor, best_device, executor
 from workbench.gradients.audit import audit
 from workbench.gradients.step_sweep import step_sweep
 from workbench.launch import blocks, launch
-from workbench.losses import ALL, cross_entropy, references
+from workbench.losses import ALL, cross_entropy, references, squared_error
 from workbench.losses.squared_error import squared_error_kernel
 from workbench.page import Page
 from workbench.plot import Picture
@@ -51,7 +51,7 @@ def tour(path: Path, show: Callable[[Section], None]) -> bool:
     page = Page("workbench tour")
     page.text(f"Computed on {time.strftime('%Y-%m-%d at %H:%M')}, everything on this page in one run.")
     all_right = True
-    parts = [_where, _launch, _audits, _training, _step_size]
+    parts = [_where, _launch, _audits, _mistake, _training, _step_size]
     for part in tqdm(parts, desc="tour", leave=False):
         for section, right in part(device):
             all_right &= right
@@ -175,6 +175,55 @@ def _audits(device: torch.device) -> Parts:
         f"{sum(a.passed for a in audits)} of {len(audits)} losses pass."
     )
     yield Section("The gradients, proved", text, tuple(a.table for a in audits)), all(a.passed for a in audits)
+
+
+class _Forgetful(torch.autograd.Function):
+    """(x - y)² by its kernel, for a constant y, with a gradient by x that forgets the upstream gradient."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, y)
+        loss = torch.empty_like(x, memory_format=torch.contiguous_format)
+        launch(squared_error_kernel[blocks(x.numel()), 256], x.reshape(-1), y.reshape(-1), loss.view(-1))
+        return loss
+
+    @staticmethod
+    def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor, None]:
+        x, y = ctx.saved_tensors
+        return 2 * (x - y), None
+
+
+def _mistake(device: torch.device) -> Parts:
+    x, y = ALL["squared_error"].example(device)
+    y = y.detach()
+
+    def reference(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return references.squared_error(x, y, "none")
+
+    def gradient(function: Callable, reduction: Callable) -> torch.Tensor:
+        return torch.autograd.grad(reduction(function(x, y)), x)[0]
+
+    unseen = torch.allclose(gradient(_Forgetful.apply, torch.sum), gradient(reference, torch.sum))
+    too_large = float((gradient(_Forgetful.apply, torch.mean) / gradient(reference, torch.mean)).median())
+    forgetful = audit(_Forgetful.apply, x, y, reference=reference)
+    right = audit(lambda x, y: squared_error(x, y, "none"), x, y, reference=reference)
+    verdicts = {check.question: check.verdict for check in right.checks}
+    rows = tuple((check.question, check.verdict, verdicts[check.question]) for check in forgetful.checks)
+    said = next((check.said for check in forgetful.wrong), "")
+    text = (
+        "The squared error again, with a gradient as it is often printed: it leaves the upstream gradient out. On the "
+        f"sum of the loss its gradient is {'right' if unseen else 'WRONG'}, since the upstream gradient is 1 there, so "
+        f"a first try shows nothing. On the mean it is {too_large:,.0f} times too large, and a training would step "
+        "that much too far. The audit asks with a random upstream gradient, and says what to do."
+    )
+    table = Table(
+        "the squared error, without the upstream gradient and with it",
+        ("question", "without it", "with it"),
+        rows,
+        [f"Without it: {said}."],
+    )
+    caught = "the upstream gradient is ignored" in said and right.passed
+    yield Section("A mistake, caught", text, (table,)), unseen and caught
 
 
 def _training(device: torch.device) -> Parts:

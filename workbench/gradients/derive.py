@@ -15,8 +15,8 @@ from sympy.printing.latex import greek_letters_set
 
 from workbench.executors import best_device
 from workbench.gradients.symbolic import forms, points
-from workbench.gradients.symbolic.functions import Maximum, Minimum
-from workbench.gradients.symbolic.printing import compiled, source, typed
+from workbench.gradients.symbolic.kinks import kinks
+from workbench.gradients.symbolic.printing import compiled, source
 from workbench.gradients.symbolic.reading import DerivationError, Formula, formula
 from workbench.gradients.symbolic.recognition import recognise
 from workbench.gradients.symbolic.stability import Stability, sweep
@@ -42,7 +42,8 @@ class Derivation:
 
     ``latex`` is the derivative in its shortest form. ``source`` is a module with a ``cuda.jit(device=True)`` function
     ``name`` of the same parameters, in the form that this dtype computes best; ``function`` is that function, to call
-    from a kernel. ``kinks`` says, where the function has no derivative, which slope it takes.
+    from a kernel. ``kinks`` says, where the function or its slope jumps, which slope it takes; it says nothing of where
+    pieces meet in both, as those of Huber's loss do.
     """
 
     name: str
@@ -145,7 +146,7 @@ def _derived(read: Formula, position: int, dtype: torch.dtype) -> Derivation:
         latex=_latex(short, read),
         source=source(name, read, computed, DTYPES[dtype]),
         steps=_steps(read, parameter, known, raw, short, computed, DTYPES[dtype]),
-        kinks=_kinks(known, parameter),
+        kinks=kinks(known, read, position),
         formula=read,
     )
 
@@ -168,25 +169,6 @@ def _steps(
         if not steps or latex != steps[-1].latex:
             steps.append(Step(words, latex))
     return tuple(steps)
-
-
-def _kinks(known: sp.Expr, by: sp.Symbol) -> tuple[str, ...]:
-    """Which slope is taken where the function may have two."""
-    found = []
-    for e in sorted(known.atoms(sp.Abs, Maximum, Minimum, sp.Piecewise), key=sp.default_sort_key):
-        if not e.has(by):
-            continue
-        if isinstance(e, sp.Abs):
-            found.append(f"where {typed(e.args[0])} = 0, abs has slope 0")
-        elif isinstance(e, Maximum | Minimum):
-            word = "max" if isinstance(e, Maximum) else "min"
-            first, second = map(typed, e.args)
-            found.append(f"where {first} = {second}, {word} has the slope of {first}, its first argument")
-        else:
-            tests = ", ".join(typed(c) for _, c in e.args if c != sp.true and c.has(by))
-            if tests:
-                found.append(f"where a branch ends ({tests}), the slope of the branch that the test chooses")
-    return tuple(dict.fromkeys(found))
 
 
 def _latex(value: sp.Expr, read: Formula) -> str:

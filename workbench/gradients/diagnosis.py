@@ -6,6 +6,8 @@ import math
 
 import torch
 
+from workbench.gradients.pattern import pattern
+
 
 def ulps(got: torch.Tensor, truth: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The error of each element in units of ``dtype``'s machine epsilon, in float64.
@@ -24,6 +26,17 @@ def ulps(got: torch.Tensor, truth: torch.Tensor, dtype: torch.dtype) -> torch.Te
     return error.nan_to_num(math.inf, math.inf)
 
 
+def how_many(wrong: torch.Tensor, of: str = "", verbs: tuple[str, str] = ("is wrong", "are wrong")) -> str:
+    """How many elements ``wrong`` marks, with the verb that one or several of them take, and which they are."""
+    count = int(wrong.sum())
+    return f"{count:,} of {wrong.numel():,} elements{of} {verbs[count != 1]}{pattern(wrong)}"
+
+
+def counted(count: int, noun: str) -> str:
+    """The count before its noun, as in "1 row" and "0 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def diagnose(
     got: torch.Tensor, truth: torch.Tensor, wrong: torch.Tensor, counts: dict[str, int], unscaled: torch.Tensor | None
 ) -> str:
@@ -34,19 +47,25 @@ def diagnose(
     """
     got, truth = got.detach().double(), truth.detach().double()
     where = tuple(int(k) for k in wrong.nonzero()[0])
-    at = f"at {list(where)} it is {float(got[where]):.6g} and should be {float(truth[where]):.6g}"
-    how_many = f"{int(wrong.sum()):,} of {wrong.numel():,} elements are wrong; {at}"
-    if wrong.numel() == 1:
-        how_many = at
-    missing = int((got.isnan() & ~truth.isnan()).sum())
-    if missing:
-        return f"NaN in {missing:,} of {got.numel():,} elements: an element that no thread wrote, 0/0, or inf - inf"
+    place = f"at {list(where)} " if where else ""
+    at = f"{place}it is {float(got[where]):.6g} and should be {float(truth[where]):.6g}"
+    amount = at if wrong.numel() == 1 else f"{how_many(wrong)}; {at}"
+    missing = got.isnan() & ~truth.isnan()
+    if missing.any():
+        first = f", the first at {missing.nonzero()[0].tolist()}" if where else ""
+        count = f"NaN in {int(missing.sum()):,} of {got.numel():,} elements"
+        return f"{count}{pattern(missing) or first}: an element that no thread wrote, 0/0, or inf - inf"
     if unscaled is not None and bool((ulps(got, unscaled, torch.float32) < 16).all()):
-        return f"the upstream gradient is ignored: multiply by it ({how_many})"
+        return f"the upstream gradient is ignored: multiply by it ({amount})"
     ratio = _common_ratio(got, truth)
+    if ratio is not None and abs(ratio - 1) <= 1e-4:
+        off = f"it is off by {float((got - truth).norm() / truth.norm()):.1g} of its norm"
+        where_lost = f"in {int(wrong.sum()):,} of {wrong.numel():,} elements"
+        return f"the last digits are lost {where_lost}, as by differences or in a lower precision: {off}"
     if ratio is None:
-        return how_many
-    return f"{_meaning(ratio, counts)} ({how_many})"
+        return amount
+    # what is true of every element needs no count of them
+    return f"{_meaning(ratio, counts)} ({at if wrong.all() else amount})"
 
 
 def _common_ratio(got: torch.Tensor, truth: torch.Tensor) -> float | None:
@@ -57,7 +76,11 @@ def _common_ratio(got: torch.Tensor, truth: torch.Tensor) -> float | None:
     ratios = got[clear] / truth[clear]
     middle = float(ratios.median())
     spread = float((ratios - middle).abs().max())
-    return middle if math.isfinite(middle) and spread <= 1e-4 * abs(middle) else None
+    if not math.isfinite(middle) or spread > 1e-4 * abs(middle):
+        return None
+    # what is zero, or nearly, has no clear ratio, but must not contradict it
+    rest = (got - middle * truth)[~clear].abs()
+    return middle if not rest.numel() or float(rest.max()) <= 1e-5 * abs(middle) * float(truth.abs().max()) else None
 
 
 def _meaning(ratio: float, counts: dict[str, int]) -> str:

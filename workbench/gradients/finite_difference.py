@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm.auto import tqdm
 
 from workbench.gradients.independence import independent_dimensions
-from workbench.gradients.schemes import ROUNDING, check_scheme, chosen_step, complex_difference, difference
+from workbench.gradients.schemes import SLOPES, check_scheme, chosen_step, complex_difference, difference
 
 PATIENCE = 2.0
 """Seconds after which a progress bar appears."""
+
+NOT_ANALYTIC = {"abs", "angle", "sgn", "real", "imag", "view_as_real", "_conj", "conj_physical", "linalg_vector_norm"}
+"""What torch calls the operations that take complex numbers and are not analytic."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def finite_difference(
     direction: Sequence[torch.Tensor | None] | None = None,
     independent: int | None = None,
     errors: bool = True,
+    ulps: float = 4.0,
 ) -> FiniteDifference | DirectionalDerivative:
     """The gradient of ``function(*inputs).sum()``, or of ``(upstream * function(*inputs)).sum()``, from values.
 
@@ -77,24 +82,31 @@ def finite_difference(
     derivative along it: a DirectionalDerivative. An evaluation takes a copy of what moves.
 
     ``errors=False`` leaves out the bound of the error and what it costs. An element, or a direction, then takes 1
-    evaluation (forward, and 1 for all; complex), 2 (central) or 4 (richardson), and with it 2, 4, or 6, and 1 for all.
-    The bound takes the function's value to be wrong by a few ε of its size, and the function to be smooth on the scale
-    of the step but for a kink, which ``"central"`` and ``"richardson"`` notice and ``"forward"``, looking to one side,
-    may not. A function that cancels inside itself, such as the cross entropy of a row that is almost sure, loses more
-    digits than its size tells, and an error may then exceed its bound.
+    evaluation (forward, and 1 for all; complex), 2 (central) or 4 (richardson), and with it 2, 4, or 6, and 1 for all;
+    a direction takes one more.
+
+    The bound holds for a function that is smooth on the scale of the step, and whose value is wrong by no more than
+    ``ulps`` ε of its size. Four are what a formula loses that cancels nothing: torch's own functions lose one or two.
+    A function that cancels inside itself, such as x³ - x near 1 or the cross entropy of a row that is almost sure,
+    loses more, and its values do not tell: hold it against float64, or 50 digits, and give what it loses. A kink
+    within the step is noticed by ``"central"`` and ``"richardson"``, and by ``"forward"``, which looks to one side,
+    perhaps not.
 
     Writes nothing: inputs stay as they are. A progress bar appears when it takes long. Raises ValueError for inputs
     without a floating-point tensor, a function that does not return one tensor, shapes that do not fit, a step that
-    is not positive or does not move some element, and for ``"complex"`` a function that cannot be evaluated so.
+    is not positive or does not move some element, ``ulps`` that are negative, and for ``"complex"`` a function that
+    cannot be evaluated so.
     """
     check_scheme(scheme)
     if step is not None and not (isinstance(step, (int, float)) and 0 < step < math.inf):
         raise ValueError(f"step={step!r} is not a positive number; leave it out to have it chosen by theory")
+    if not ulps >= 0:
+        raise ValueError(f"ulps={ulps!r} says how wrong the function's value may be; it is zero or more")
     moving = [i for i, x in enumerate(inputs) if _is_floating(x) and x.requires_grad]
     moving = moving or [i for i, x in enumerate(inputs) if _is_floating(x)]
     if not moving:
         raise ValueError("finite_difference needs at least one floating-point tensor to differentiate by")
-    subject = _Subject(function, inputs, upstream, scheme, errors)
+    subject = _Subject(function, inputs, upstream, scheme, errors, ulps)
     if direction is not None:
         return _along(subject, direction, step)
     found = [_gradient(subject, i, step, independent) for i in moving]
@@ -110,9 +122,16 @@ class _Subject:
     """The function that is differenced: its inputs, what weighs its output, and how often it was called."""
 
     def __init__(
-        self, function: Callable, inputs: Sequence, upstream: torch.Tensor | None, scheme: str, errors: bool
+        self,
+        function: Callable,
+        inputs: Sequence,
+        upstream: torch.Tensor | None,
+        scheme: str,
+        errors: bool,
+        ulps: float,
     ) -> None:
         self.function, self.upstream, self.scheme, self.errors = function, upstream, scheme, errors
+        self.ulps = ulps + (upstream is not None) / 2  # the product with the upstream gradient is rounded
         self.inputs = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
         self.evaluations = 0
         self._here: torch.Tensor | None = None
@@ -152,7 +171,8 @@ class _Subject:
     def complex_value(self, moved: dict[int, torch.Tensor]) -> torch.Tensor:
         every = {i: torch.complex(x, torch.zeros_like(x)) for i, x in enumerate(self.inputs) if _is_floating(x)}
         try:
-            value = self.value(every | moved)
+            with _Analytic():
+                value = self.value(every | moved)
         except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
             raise ValueError(
                 "scheme='complex' needs a function that torch can evaluate at complex numbers, and this one raised "
@@ -160,17 +180,26 @@ class _Subject:
             ) from error
         if not value.is_complex():
             raise ValueError(
-                "scheme='complex' needs an analytic function, and this one returned real numbers for complex ones: "
-                "something in it, such as abs, drops the imaginary part. scheme='richardson' is the most accurate of "
-                "the others"
+                "scheme='complex' needs an analytic function, and this one returned real numbers for complex ones. "
+                "scheme='richardson' is the most accurate of the others"
             )
         return value
 
     def difference(self, sample: Callable, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
         epsilon = torch.finfo(dtype).eps
         if self.scheme == "complex":
-            return complex_difference(sample, epsilon, self.errors)
-        return difference(sample, self.scheme, epsilon, self.errors)
+            return complex_difference(sample, epsilon, self.errors, self.ulps)
+        return difference(sample, self.scheme, epsilon, self.errors, self.ulps)
+
+
+class _Analytic(TorchDispatchMode):
+    """Refuses what drops or turns the imaginary part: a function that has it somewhere inside would come out wrong."""
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        name = operation.overloadpacket.__name__
+        if name in NOT_ANALYTIC and any(isinstance(a, torch.Tensor) and a.is_complex() for a in args):
+            raise ValueError(f"{name.strip('_')} is not analytic: it drops or turns the imaginary part")
+        return operation(*args, **(kwargs or {}))
 
 
 def _gradient(
@@ -243,19 +272,42 @@ def _along(subject: _Subject, direction: Sequence[torch.Tensor | None], step: fl
     longest = max(float(along.abs().max()) for _, along in moving.values())
     distance = float(chosen_step(largest, subject.scheme)) / longest if step is None else float(step)
 
-    def sample(multiple: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def moved(multiple: float) -> dict[int, torch.Tensor]:
         shift = multiple * distance * (1j if subject.scheme == "complex" else 1)
-        moved = {i: x + shift * along for i, (x, along) in moving.items()} if multiple else {}
-        value = subject.weighted(moved)
+        return {i: x + shift * along for i, (x, along) in moving.items()} if multiple else {}
+
+    def sample(multiple: float) -> tuple[torch.Tensor, torch.Tensor]:
+        value = subject.weighted(moved(multiple))
         return value[None], torch.tensor([multiple * distance], dtype=torch.float64, device=value.device)
 
     value, error = subject.difference(sample, dtype)
-    bound = None
-    if error is not None:
-        bound = float(error)
-        if subject.scheme != "complex":  # each element of a moved point is rounded
-            bound += ROUNDING * torch.finfo(dtype).eps * abs(float(value)) * float(largest) / (distance * longest)
-    return DirectionalDerivative(float(value), bound, distance, subject.scheme, subject.evaluations)
+    if error is not None and subject.scheme != "complex":
+        error = error + _astray(subject, moving, moved, distance)
+    return DirectionalDerivative(
+        float(value), None if error is None else float(error), distance, subject.scheme, subject.evaluations
+    )
+
+
+def _astray(
+    subject: _Subject, moving: dict[int, tuple], moved: Callable[[float], dict[int, torch.Tensor]], distance: float
+) -> float:
+    """What it does to the derivative that the moved points were rounded, each element by itself.
+
+    The points lie along another direction than was asked for. The derivative along the difference of the two, as a
+    forward difference over the same distance finds it, and that twice.
+    """
+    here = {i: x for i, (x, _) in moving.items()}
+    astray = {i: -along.double() for i, (_, along) in moving.items()}
+    for weight, right, left in SLOPES[subject.scheme]:
+        one, other = here | moved(right), here | moved(left)
+        for i in astray:
+            astray[i] += weight * (one[i].double() - other[i].double()) / ((right - left) * distance)
+    farthest = max(float(a.abs().max()) for a in astray.values())
+    if not farthest:
+        return 0.0
+    reach = distance * max(float(along.abs().max()) for _, along in moving.values()) / farthest
+    there = subject.weighted({i: (x.double() + reach * astray[i]).to(x.dtype) for i, x in here.items()})
+    return 2 * abs(float((there - subject.weighted({})).sum(dtype=torch.float64))) / reach
 
 
 def _check_complex_dtype(subject: _Subject, x: torch.Tensor) -> None:

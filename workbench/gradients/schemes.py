@@ -26,8 +26,16 @@ SCHEMES = (*ORDERS, "complex")
 NUMBERS = 16
 """How many floating-point numbers a step spans at least, so that rounding it costs little of the difference."""
 
-ROUNDING = 8
-"""How many ε of its size a value is taken to be wrong by."""
+ROUNDING = 4
+"""How many ε of a difference its own arithmetic loses at most, after the values: eight roundings of half an ε each, of
+the subtraction, the sum of a row, the distance, the quotient, Richardson's weights, sum and quotient, and the result's
+dtype. What the values themselves are wrong by is the function's and no part of it."""
+
+SLOPES = {"forward": ((1, 1, 0),), "central": ((1, 1, -1),), "richardson": ((4 / 3, 0.5, -0.5), (-1 / 3, 1, -1))}
+"""A scheme as a sum of slopes: the weight of each, and between which multiples of the step it lies."""
+
+GROWTH = {"forward": 2, "central": 4, "richardson": 16}
+"""How many times a scheme's truncation grows when the step doubles."""
 
 Sample = Callable[[float], tuple[torch.Tensor, torch.Tensor]]
 """Of a multiple of the step: the function's weighted values there [rows, …], and the points [rows] in float64."""
@@ -53,13 +61,21 @@ def chosen_step(x: torch.Tensor, scheme: str) -> torch.Tensor:
     return torch.maximum(scaled, NUMBERS * limits.eps * magnitude)
 
 
-def difference(sample: Sample, scheme: str, epsilon: float, errors: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+def difference(
+    sample: Sample, scheme: str, epsilon: float, errors: bool, ulps: float
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The derivative of each row by ``scheme`` and, where ``errors``, how far off it may be; both [rows] in float64.
 
-    The scheme is used once more at twice its step: by how much the answer changes bounds the truncation. A forward
-    difference changes by about its truncation, and twice that is stated; a central one changes by three times it, and
-    an extrapolated one by fifteen. To this come rounding and, where both sides are looked at, a kink: of a smooth
-    function the slopes of the two sides differ in proportion to the step, and what does not shrink with it is added.
+    The bound adds up:
+
+    - truncation. The scheme is used once more at twice its step. That changes a forward difference by about its
+      truncation, and twice that is stated; a central one by three times it, and an extrapolated one by fifteen;
+    - rounding of the values: each of those that the scheme subtracts is wrong by ``ulps`` ε of its size, which the
+      distance divides. The change above has this error too, and hides so much of the truncation;
+    - rounding of points: distances are taken as they came out, but a central slope whose sides came out unequal is
+      off by half the curvature times by how much;
+    - a kink, where both sides are looked at: of a smooth function the slopes of the two sides differ in proportion to
+      the step, and what does not shrink with it is added.
     """
     seen: dict[float, tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -73,18 +89,20 @@ def difference(sample: Sample, scheme: str, epsilon: float, errors: bool) -> tup
         # differences first and their sum after: what does not move cancels exactly
         return _total(high - low) / (right - left)
 
-    def central(a: float) -> torch.Tensor:
-        return slope(a, -a)
-
     def bend(a: float) -> torch.Tensor:
         return slope(a, 0) - slope(0, -a)
 
+    def doubt(a: float, b: float) -> torch.Tensor:
+        (high, right), (low, left) = at(a), at(b)
+        values = ulps * _total(high.abs() + low.abs()) + ROUNDING * _total((high - low).abs())
+        points = bend(a).abs() * (right + left - 2 * at(0)[1]).abs() if b else 0
+        return (epsilon * values + points) / (right - left)
+
     def found(a: float) -> torch.Tensor:
-        if scheme == "forward":
-            return slope(a, 0)
-        if scheme == "central":
-            return central(a)
-        return (4 * central(a / 2) - central(a)) / 3
+        return sum(weight * slope(a * right, a * left) for weight, right, left in SLOPES[scheme])
+
+    def rounding(a: float) -> torch.Tensor:
+        return sum(abs(weight) * doubt(a * right, a * left) for weight, right, left in SLOPES[scheme])
 
     answer = found(1)
     if not errors:
@@ -97,17 +115,18 @@ def difference(sample: Sample, scheme: str, epsilon: float, errors: bool) -> tup
         kink = (2 * bend(1) - bend(2)).abs()
     else:  # these weights cancel what is proportional to the step and to its cube
         kink = (16 * bend(0.5) - 10 * bend(1) + bend(2)).abs() / 7
-    values, here = at(0)
-    span = (at(1)[1] - here).abs()
-    rounding = ROUNDING * epsilon * (_total(values.abs()) + answer.abs() * here.abs()) / span
-    return answer, change + kink + rounding
+    hidden = (rounding(1) + rounding(2)) / (GROWTH[scheme] - 1)
+    return answer, change + kink + rounding(1) + hidden
 
 
-def complex_difference(sample: Sample, epsilon: float, errors: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+def complex_difference(
+    sample: Sample, epsilon: float, errors: bool, ulps: float
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The derivative of each row by the imaginary part over a tiny step, and how far off rounding may put it.
 
-    The step is taken once more at three times its size, which rounds differently. Nothing divides this rounding by a
-    small step, so what the function loses inside itself weighs more here: twice as much is allowed for it.
+    Nothing is subtracted, so no step divides the function's error; but what its own arithmetic cancels in the
+    imaginary part shows in no value. The step is taken once more at three times its size, which rounds differently, and
+    twice what the value loses is added: an estimate, where the bounds of the other schemes are derived.
     """
 
     def found(multiple: float) -> torch.Tensor:
@@ -119,7 +138,7 @@ def complex_difference(sample: Sample, epsilon: float, errors: bool) -> tuple[to
         return answer, None
     values, _ = sample(0)
     size = answer.abs() + _total(values.real.abs())
-    return answer, (found(3) - answer).abs() + 2 * ROUNDING * epsilon * size
+    return answer, (found(3) - answer).abs() + 2 * (ulps + ROUNDING) * epsilon * size
 
 
 def _total(values: torch.Tensor) -> torch.Tensor:

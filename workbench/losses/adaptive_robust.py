@@ -23,15 +23,17 @@ from typing import Any, NamedTuple
 import torch
 from numba import cuda, float32, float64, types
 
-from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, once_differentiable, reduced
+from workbench.elementwise import Elementwise, kernel_gradient, run
+from workbench.losses.arguments import check_floating, reduced
 
-BLOCK = 256
 ENORMOUS = 1e18
 """A shape this far from 0 is taken for infinite; what it differs by is far below the last digit of float64."""
 
+NEAR = 1 / 8
+"""Up to this u / b the derivative by α is a series, and beyond it does not cancel by more than two digits."""
+
 TERMS = 20
-"""Of the series of E'(t), which for |t| < 1 is then exact to the last digit of float64."""
+"""Of each series here, which is then exact to the last digit of float64."""
 
 
 class Kernels(NamedTuple):
@@ -46,14 +48,14 @@ class Kernels(NamedTuple):
 
 def kernels_of(element: types.Float, epsilon: float) -> Kernels:
     """The kernels that compute in ``element``, whose machine epsilon is ``epsilon``."""
-    one, two, half = element(1), element(2), element(0.5)
-    enormous = element(ENORMOUS)
+    zero, one, two, half = element(0), element(1), element(2), element(0.5)
+    near, enormous, infinite = element(NEAR), element(ENORMOUS), element(math.inf)
     relative_step = element(epsilon ** (1 / 3))
 
     @cuda.jit(device=True)
     def growth(t):
         """E(t) = (exp(t) - 1) / t"""
-        return math.expm1(t) / t if t != element(0) else one
+        return math.expm1(t) / t if t != zero else one
 
     @cuda.jit(device=True)
     def growth_derivative(t):
@@ -68,45 +70,58 @@ def kernels_of(element: types.Float, epsilon: float) -> Kernels:
         return total
 
     @cuda.jit(device=True)
+    def logarithm(z, b):
+        """L = log(1 + z² / b); where z² / b overflows, the 1 is nothing beside it."""
+        ratio = z * z / b
+        return math.log1p(ratio) if ratio < infinite else two * math.log(abs(z)) - math.log(b)
+
+    @cuda.jit(device=True)
     def robust(x, alpha, scale):
         """ρ(x, α, c)"""
-        u = (x / scale) * (x / scale)
+        z = x / scale
         if alpha == two:
-            return half * u
+            return half * z * z
         if abs(alpha) >= enormous:
             sign = math.copysign(one, alpha)
-            return sign * math.expm1(sign * half * u)
+            return sign * math.expm1(sign * half * z * z)
         b = abs(alpha - two)
-        length = math.log1p(u / b)
+        length = logarithm(z, b)
         return half * b * length * growth(half * alpha * length)
 
     @cuda.jit(device=True)
-    def robust_derivative(x, alpha, scale):
-        """∂ρ/∂x = x / c² · (u / b + 1)^(α / 2 - 1)"""
+    def derivative_by_x(x, alpha, scale):
+        """∂ρ/∂x = x / c² · (u / b + 1)^(α / 2 - 1)
+
+        For x / c and for 1 / c the power has a root each: the large ones would overflow where the product does not.
+        """
         z = x / scale
-        u = z * z
         if alpha == two:
             return z / scale
         if abs(alpha) >= enormous:
-            return z / scale * math.exp(math.copysign(half, alpha) * u)
-        return z / scale * math.exp(half * (alpha - two) * math.log1p(u / abs(alpha - two)))
+            return z * math.exp(math.copysign(half, alpha) * z * z) / scale
+        root = math.exp(half * half * (alpha - two) * logarithm(z, abs(alpha - two)))
+        return (z * root) * (root / scale)
 
     @cuda.jit(device=True)
-    def robust_derivative_by_alpha(x, alpha, scale):
+    def derivative_by_alpha(x, alpha, scale):
         """∂ρ/∂α = ½ (∂(b L)/∂α · E(t) + b L · E'(t) · ∂t/∂α)
 
         With σ = sign(α - 2) and v = u / (u + b): ∂(b L)/∂α = σ (L - v), and ∂t/∂α = ½ (L - σ α v / b). Close to α = 2
         large terms cancel in that; there equation 8 is differentiated as it stands, and 2 - α v = b (α / (u + b) - σ).
+        For small u all of it cancels, down to u³ / (24 b²); that is left to a series.
         """
-        u = (x / scale) * (x / scale)
-        if abs(alpha) >= enormous or u == element(0):
-            return element(0)
+        z = x / scale
+        u = z * z
+        if abs(alpha) >= enormous or u == zero:
+            return zero
         if alpha == two:
-            return element(math.inf)
+            return infinite
         b = abs(alpha - two)
+        if u <= one and u <= near * b:
+            return series_by_alpha(u, alpha)
         sign = math.copysign(one, alpha - two)
-        length = math.log1p(u / b)
-        share = u / (u + b)
+        length = logarithm(z, b)
+        share = one / (one + b / u)
         t = half * alpha * length
         if alpha > one and u > b:
             power = b * math.exp(t)
@@ -114,6 +129,39 @@ def kernels_of(element: types.Float, epsilon: float) -> Kernels:
             return (sign * flat - (power - b) / alpha + half * power * length) / alpha
         bend = half * length * growth_derivative(t) * (b * length - sign * alpha * share)
         return half * (sign * (length - share) * growth(t) + bend)
+
+    @cuda.jit(device=True)
+    def series_by_alpha(u, alpha):
+        """∂ρ/∂α for small u, where ρ = Σ termₖ with term₁ = u / 2 and termₖ₊₁ = termₖ · (α / 2 - k) / (k + 1) · u / b.
+
+        Each term is differentiated as a product. The first two do not depend on α.
+        """
+        b = abs(alpha - two)
+        sign = math.copysign(one, alpha - two)
+        term, slope, total = half * u, zero, zero
+        for i in range(1, TERMS):
+            k = element(i)
+            ratio = (half * alpha - k) / (k + one) * (u / b)
+            slope = slope * ratio + term * sign * (k - one) / (k + one) * (u / b) / b
+            term *= ratio
+            total += slope
+        return total
+
+    @cuda.jit(device=True)
+    def derivative_by_scale(x, alpha, scale):
+        """∂ρ/∂c = -x / c · ∂ρ/∂x"""
+        return -(x / scale) * derivative_by_x(x, alpha, scale)
+
+    @cuda.jit(device=True)
+    def difference(x, alpha, scale):
+        """∂ρ/∂x as a central difference.
+
+        The step is ε^(1/3) times what the loss bends over: the scale, or x where that is larger. The difference is
+        divided by the distance of the two points that the dtype can hold, and not by twice the step.
+        """
+        step = relative_step * max(abs(x), abs(scale))
+        above, below = x + step, x - step
+        return (robust(above, alpha, scale) - robust(below, alpha, scale)) / (above - below)
 
     @cuda.jit
     def loss_kernel(x, alpha, scale, loss):
@@ -125,53 +173,21 @@ def kernels_of(element: types.Float, epsilon: float) -> Kernels:
         if i < loss.size:
             loss[i] = robust(x[i], alpha[i], scale[i])
 
-    @cuda.jit
-    def by_x_kernel(x, alpha, scale, upstream, gradient):
-        """The gradient by x, times the upstream gradient.
+    def gradient_kernel_of(derivative: Any) -> Any:
+        @cuda.jit
+        def gradient_kernel(x, alpha, scale, upstream, gradient):
+            """The derivative at each element, times the upstream gradient.
 
-        Updates: gradient [n].
-        """
-        i = cuda.grid(1)
-        if i < gradient.size:
-            gradient[i] = upstream[i] * robust_derivative(x[i], alpha[i], scale[i])
+            Updates: gradient [n].
+            """
+            i = cuda.grid(1)
+            if i < gradient.size:
+                gradient[i] = upstream[i] * derivative(x[i], alpha[i], scale[i])
 
-    @cuda.jit
-    def by_alpha_kernel(x, alpha, scale, upstream, gradient):
-        """The gradient by α, times the upstream gradient.
+        return gradient_kernel
 
-        Updates: gradient [n].
-        """
-        i = cuda.grid(1)
-        if i < gradient.size:
-            gradient[i] = upstream[i] * robust_derivative_by_alpha(x[i], alpha[i], scale[i])
-
-    @cuda.jit
-    def by_scale_kernel(x, alpha, scale, upstream, gradient):
-        """The gradient by c, which is -x / c times that by x, times the upstream gradient.
-
-        Updates: gradient [n].
-        """
-        i = cuda.grid(1)
-        if i < gradient.size:
-            gradient[i] = -upstream[i] * (x[i] / scale[i]) * robust_derivative(x[i], alpha[i], scale[i])
-
-    @cuda.jit
-    def by_difference_kernel(x, alpha, scale, upstream, gradient):
-        """The gradient by x as a central difference, times the upstream gradient.
-
-        The step is ε^(1/3) times what the loss bends over: the scale, or x where that is larger. The difference is
-        divided by the distance of the two points that the dtype can hold, and not by twice the step.
-
-        Updates: gradient [n].
-        """
-        i = cuda.grid(1)
-        if i < gradient.size:
-            step = relative_step * max(abs(x[i]), abs(scale[i]))
-            above, below = x[i] + step, x[i] - step
-            rise = robust(above, alpha[i], scale[i]) - robust(below, alpha[i], scale[i])
-            gradient[i] = upstream[i] * (rise / (above - below))
-
-    return Kernels(loss_kernel, by_x_kernel, by_alpha_kernel, by_scale_kernel, by_difference_kernel)
+    derivatives = (derivative_by_x, derivative_by_alpha, derivative_by_scale, difference)
+    return Kernels(loss_kernel, *map(gradient_kernel_of, derivatives))
 
 
 KERNELS = {
@@ -180,7 +196,7 @@ KERNELS = {
 }
 
 
-class AdaptiveRobust(torch.autograd.Function):
+class AdaptiveRobust(Elementwise):
     """ρ(x, α, c) for three tensors of one shape, with the gradient for each.
 
     A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into.
@@ -188,11 +204,7 @@ class AdaptiveRobust(torch.autograd.Function):
 
     @staticmethod
     def forward(x: torch.Tensor, alpha: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        loss = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        kernel = KERNELS[x.dtype].loss[blocks(loss.numel(), BLOCK), BLOCK]
-        # reshape(-1) lays a tensor that is not contiguous out anew; of any other, or an expanded number, it is a view
-        launch(kernel, x.reshape(-1), alpha.reshape(-1), scale.reshape(-1), loss.view(-1))
-        return loss
+        return run(KERNELS[x.dtype].loss, x, alpha, scale)[0]
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: torch.Tensor) -> None:
@@ -203,7 +215,7 @@ class AdaptiveRobust(torch.autograd.Function):
         kernels = KERNELS[upstream.dtype]
         of_each = (kernels.by_x, kernels.by_alpha, kernels.by_scale)
         return tuple(
-            _gradient(kernel, ctx.saved_tensors, upstream) if needed else None
+            kernel_gradient("adaptive_robust", kernel, *ctx.saved_tensors, upstream) if needed else None
             for kernel, needed in zip(of_each, ctx.needs_input_grad, strict=True)
         )
 
@@ -218,14 +230,8 @@ class AdaptiveRobustByDifferences(AdaptiveRobust):
     def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:
         if not ctx.needs_input_grad[0]:
             return None, None, None
-        return _gradient(KERNELS[upstream.dtype].by_difference, ctx.saved_tensors, upstream), None, None
-
-
-def _gradient(kernel: Any, inputs: tuple[torch.Tensor, ...], upstream: torch.Tensor) -> torch.Tensor:
-    gradient = torch.empty(upstream.shape, dtype=upstream.dtype, device=upstream.device)
-    flat = (x.reshape(-1) for x in (*inputs, upstream))
-    launch(kernel[blocks(gradient.numel(), BLOCK), BLOCK], *flat, gradient.view(-1))
-    return once_differentiable("adaptive_robust", gradient, *inputs, upstream)
+        kernel = KERNELS[upstream.dtype].by_difference
+        return kernel_gradient("adaptive_robust", kernel, *ctx.saved_tensors, upstream), None, None
 
 
 def adaptive_robust(
@@ -248,7 +254,8 @@ def adaptive_robust(
 
     Raises ValueError for a dtype, device or shape that does not fit, for a number as scale that is not positive, and
     for an unknown reduction. A tensor as scale is not checked, since on a GPU the CPU would have to wait for it: where
-    it is negative its sign does not matter. Where (x / scale)² overflows, as for a scale of 0, the loss is NaN.
+    it is negative its sign does not matter, and where x / scale overflows, as for a scale of 0, the loss is not to be
+    relied on: it is NaN for most shapes.
     """
     check_floating("x", x)
     alpha, scale = _expanded("alpha", alpha, x), _expanded("scale", scale, x)

@@ -36,32 +36,3 @@ def reduced(loss: torch.Tensor, reduction: str) -> torch.Tensor:
     """The loss as it is (``"none"``), its sum, or its mean. Raises ValueError for another reduction."""
     check_reduction(reduction)
     return loss if reduction == "none" else getattr(loss, reduction)()
-
-
-class OnceDifferentiable(torch.autograd.Function):
-    """A gradient, passed on as it is, that refuses to be differentiated.
-
-    ``torch.autograd.function.once_differentiable`` refuses only where the upstream gradient requires grad, and takes
-    the gradient for a constant elsewhere: a gradient penalty would silently be ignored.
-    """
-
-    @staticmethod
-    def forward(name: str, gradient: torch.Tensor, *inputs: torch.Tensor) -> torch.Tensor:
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def setup_context(ctx, inputs: tuple, output: torch.Tensor) -> None:
-        ctx.name = inputs[0]
-
-    @staticmethod
-    def backward(ctx, upstream: torch.Tensor) -> tuple:
-        raise RuntimeError(
-            f"{ctx.name} has no second derivative: its gradient comes from a kernel, which autograd cannot see into"
-        )
-
-
-def once_differentiable(name: str, gradient: torch.Tensor, *inputs: torch.Tensor) -> torch.Tensor:
-    """The gradient that a backward returns, made to refuse a second derivative by ``inputs`` (upstream included)."""
-    if not torch.is_grad_enabled():  # no graph is made of this backward
-        return gradient
-    return OnceDifferentiable.apply(name, gradient, *inputs)

@@ -13,13 +13,15 @@ classes; one thread computes one row.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
 from numba import cuda
 
 from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, check_reduction, once_differentiable, reduced
+from workbench.losses.arguments import check_floating, check_reduction, reduced
+from workbench.transforms import KernelGradient, by_rows
 
 BLOCK = 128
 
@@ -44,10 +46,10 @@ def log_total(z, largest):
 
 
 @cuda.jit
-def cross_entropy_kernel(logits, target, keep, spread, sample_weight, ignore_index, loss, shift, log_sum):
+def cross_entropy_kernel(logits, target, sample_weight, keep, spread, ignore_index, loss, shift, log_sum):
     """The loss of each row, and the two parts of its softmax's denominator, exp(shift) · exp(log_sum).
 
-    logits [n, classes], target [n] of integers, keep [classes], spread [classes] or [0] for none, sample_weight [n].
+    logits [n, classes], target [n] of integers, sample_weight [n], keep [classes], spread [classes] or [0] for none.
     The parts stay apart, since their sum would lose the digits that matter where the logits are large.
 
     Updates: loss [n], shift [n], log_sum [n]. A row whose target is ignore_index gets 0, and one whose target is no
@@ -75,7 +77,7 @@ def cross_entropy_kernel(logits, target, keep, spread, sample_weight, ignore_ind
 
 @cuda.jit
 def cross_entropy_gradient_kernel(
-    logits, target, keep, spread, sample_weight, ignore_index, shift, log_sum, spread_total, upstream, gradient
+    logits, target, sample_weight, shift, log_sum, upstream, keep, spread, spread_total, ignore_index, gradient
 ):
     """The gradient by the logits, times the upstream gradient [n] of each row; spread_total [1] is Σ spread.
 
@@ -111,14 +113,16 @@ class CrossEntropy(torch.autograd.Function):
     def forward(
         logits: torch.Tensor,
         target: torch.Tensor,
+        sample_weight: torch.Tensor,
         keep: torch.Tensor,
         spread: torch.Tensor,
-        sample_weight: torch.Tensor,
         ignore_index: int,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        if target.device.type == "cpu":
+            _check_targets(target, keep.numel(), ignore_index)
         loss, shift, log_sum = (logits.new_empty(logits.shape[0]) for _ in range(3))
         kernel = cross_entropy_kernel[blocks(loss.numel(), BLOCK), BLOCK]
-        launch(kernel, logits, target, keep, spread, sample_weight, ignore_index, loss, shift, log_sum)
+        launch(kernel, logits, target, sample_weight, keep, spread, ignore_index, loss, shift, log_sum)
         return loss, shift, log_sum
 
     @staticmethod
@@ -132,14 +136,25 @@ class CrossEntropy(torch.autograd.Function):
     def backward(ctx, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         if not ctx.needs_input_grad[0]:
             return (None,) * 6
-        *constants, shift, log_sum = ctx.saved_tensors
-        logits, _, _, spread, _ = constants
-        # summed by torch, in pairs: one addition after the other would lose digits where there are many classes
-        spread_total = spread.sum().view(1)
-        gradient = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
-        kernel = cross_entropy_gradient_kernel[blocks(logits.shape[0], BLOCK), BLOCK]
-        launch(kernel, *constants, ctx.ignore_index, shift, log_sum, spread_total, upstream, gradient)
-        return once_differentiable("cross_entropy", gradient, logits, upstream), *(None,) * 5
+        logits, target, sample_weight, keep, spread, shift, log_sum = ctx.saved_tensors
+        rows = logits, target, sample_weight, shift, log_sum, upstream
+        compute = functools.partial(_gradient, ctx.ignore_index)
+        rule = functools.partial(by_rows, len(rows))
+        return KernelGradient.apply("cross_entropy", compute, rule, *rows, keep, spread), *(None,) * 5
+
+    @staticmethod
+    def vmap(info, in_dims: tuple, *arguments: torch.Tensor | int) -> tuple:
+        return by_rows(3, CrossEntropy.apply, info, in_dims, *arguments)
+
+
+def _gradient(ignore_index: int, logits: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    """The gradient by the logits; ``others`` are what the kernel takes next, up to spread."""
+    # summed by torch, in pairs: one addition after the other would lose digits where there are many classes
+    spread_total = others[-1].sum().view(1)
+    gradient = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
+    kernel = cross_entropy_gradient_kernel[blocks(logits.shape[0], BLOCK), BLOCK]
+    launch(kernel, logits, *others, spread_total, ignore_index, gradient)
+    return gradient
 
 
 def cross_entropy(
@@ -183,11 +198,9 @@ def cross_entropy(
         raise ValueError(f"label_smoothing={label_smoothing} is not between 0 and 1")
     weight = _checked("weight", weight, classes, logits, "it weighs classes, not samples (sample_weight does)")
     sample_weight = _checked("sample_weight", sample_weight, n, logits, "it weighs samples, not classes (weight does)")
-    if target.device.type == "cpu":
-        _check_targets(target, classes, ignore_index)
     keep = weight if label_smoothing == 0 else (1 - label_smoothing) * weight
     spread = weight[:0] if label_smoothing == 0 else label_smoothing / classes * weight
-    loss, _, _ = CrossEntropy.apply(logits, target, keep, spread, sample_weight, ignore_index)
+    loss, _, _ = CrossEntropy.apply(logits, target, sample_weight, keep, spread, ignore_index)
     if reduction == "mean":
         # clamped, since to gather by a target that is no class would stop a GPU; its row's loss is NaN already
         counted = weight[target.clamp(0, classes - 1)].masked_fill(target == ignore_index, 0)
@@ -198,7 +211,8 @@ def cross_entropy(
 def _checked(name: str, weight: torch.Tensor | None, size: int, logits: torch.Tensor, what: str) -> torch.Tensor:
     """The weights, or ones for None. Raises ValueError unless there are ``size`` of them that fit the logits."""
     if weight is None:
-        return logits.new_ones(()).expand(size)
+        # not logits.new_ones, which under vmap would have a batch
+        return torch.ones((), dtype=logits.dtype, device=logits.device).expand(size)
     if weight.shape != (size,) or weight.dtype != logits.dtype or weight.device != logits.device:
         raise ValueError(
             f"{name} is {weight.dtype} of shape {tuple(weight.shape)} on {weight.device}; {what}, so for these logits "

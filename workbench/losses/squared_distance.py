@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 import torch
 from numba import cuda, float32, float64, types
 
+from workbench.elementwise import kernel_gradient
 from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, check_reduction, check_same, once_differentiable
-from workbench.losses.squared_error import squared_difference, squared_difference_derivative
+from workbench.losses.arguments import check_floating, check_reduction, check_same
+from workbench.losses.squared_error import squared_difference, squared_error_gradient_kernel
+from workbench.transforms import one_by_one
 
 BLOCK = 256
 MOST_BLOCKS = 1024
@@ -114,21 +116,11 @@ def kernels_of(element: types.Float) -> Kernels:
 KERNELS = {torch.float32: kernels_of(float32), torch.float64: kernels_of(float64)}
 
 
-@cuda.jit
-def squared_distance_gradient_kernel(x, y, upstream, gradient):
-    """The gradient by x, 2 (x - y), times the upstream gradient [1] of the one sum.
-
-    Updates: gradient [n].
-    """
-    i = cuda.grid(1)
-    if i < gradient.size:
-        gradient[i] = squared_difference_derivative(x[i], y[i]) * upstream[0]
-
-
 class SquaredDistance(torch.autograd.Function):
     """Σ (x - y)² for tensors x and y of one shape, with the gradient for both; ``deterministic`` fixes its order.
 
-    A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into.
+    A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into. The kernels make
+    one sum, so ``torch.func.vmap`` launches them for each of its batch.
     """
 
     @staticmethod
@@ -154,17 +146,18 @@ class SquaredDistance(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         x, y = ctx.saved_tensors
-        needs_x, needs_y, _ = ctx.needs_input_grad
-        gradient_x = _gradient(x, y, upstream) if needs_x else None
-        gradient_y = _gradient(y, x, upstream) if needs_y else None
+        # each element of a sum has the gradient that it has alone, and the sum's upstream gradient
+        upstream = upstream.expand(x.shape)
+        gradient_x = gradient_y = None
+        if ctx.needs_input_grad[0]:
+            gradient_x = kernel_gradient("squared_distance", squared_error_gradient_kernel, x, y, upstream)
+        if ctx.needs_input_grad[1]:
+            gradient_y = kernel_gradient("squared_distance", squared_error_gradient_kernel, y, x, upstream)
         return gradient_x, gradient_y, None
 
-
-def _gradient(of: torch.Tensor, other: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
-    gradient = torch.empty(of.shape, dtype=of.dtype, device=of.device)
-    kernel = squared_distance_gradient_kernel[blocks(gradient.numel(), BLOCK), BLOCK]
-    launch(kernel, of.reshape(-1), other.reshape(-1), upstream.reshape(1), gradient.view(-1))
-    return once_differentiable("squared_distance", gradient, of, other, upstream)
+    @staticmethod
+    def vmap(info, in_dims: tuple, x: torch.Tensor, y: torch.Tensor, deterministic: bool) -> tuple:
+        return one_by_one(SquaredDistance.apply, info, in_dims, x, y, deterministic)
 
 
 def squared_distance(

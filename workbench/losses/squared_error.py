@@ -9,10 +9,8 @@ from __future__ import annotations
 import torch
 from numba import cuda
 
-from workbench.launch import blocks, launch
-from workbench.losses.arguments import check_floating, check_same, once_differentiable, reduced
-
-BLOCK = 256
+from workbench.elementwise import Elementwise, kernel_gradient, run
+from workbench.losses.arguments import check_floating, check_same, reduced
 
 
 @cuda.jit(device=True)
@@ -52,7 +50,7 @@ def squared_error_gradient_kernel(x, y, upstream, gradient):
         gradient[i] = squared_difference_derivative(x[i], y[i]) * upstream[i]
 
 
-class SquaredError(torch.autograd.Function):
+class SquaredError(Elementwise):
     """(x - y)² for tensors x and y of one shape, with the gradient for both.
 
     A second derivative is refused: the gradient comes from a kernel, which autograd cannot see into.
@@ -60,11 +58,7 @@ class SquaredError(torch.autograd.Function):
 
     @staticmethod
     def forward(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        loss = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        # reshape(-1) lays a tensor that is not contiguous out anew; of any other it is a view
-        grid = blocks(loss.numel(), BLOCK)
-        launch(squared_error_kernel[grid, BLOCK], x.reshape(-1), y.reshape(-1), loss.view(-1))
-        return loss
+        return run(squared_error_kernel, x, y)[0]
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: torch.Tensor) -> None:
@@ -73,17 +67,12 @@ class SquaredError(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         x, y = ctx.saved_tensors
-        needs_x, needs_y = ctx.needs_input_grad
-        gradient_x = _gradient(x, y, upstream) if needs_x else None
-        gradient_y = _gradient(y, x, upstream) if needs_y else None
+        gradient_x = gradient_y = None
+        if ctx.needs_input_grad[0]:
+            gradient_x = kernel_gradient("squared_error", squared_error_gradient_kernel, x, y, upstream)
+        if ctx.needs_input_grad[1]:
+            gradient_y = kernel_gradient("squared_error", squared_error_gradient_kernel, y, x, upstream)
         return gradient_x, gradient_y
-
-
-def _gradient(of: torch.Tensor, other: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
-    gradient = torch.empty(of.shape, dtype=of.dtype, device=of.device)
-    kernel = squared_error_gradient_kernel[blocks(gradient.numel(), BLOCK), BLOCK]
-    launch(kernel, of.reshape(-1), other.reshape(-1), upstream.reshape(-1), gradient.view(-1))
-    return once_differentiable("squared_error", gradient, of, other, upstream)
 
 
 def squared_error(x: torch.Tensor, y: torch.Tensor, reduction: str = "mean") -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,6 +18,9 @@ from workbench.patterns.positive_part import positive_part
 from workbench.patterns.rounding import rounding_penalty, soft_round, straight_through_round
 from workbench.patterns.sine_squared import sine_squared
 from workbench.patterns.two_outputs import two_outputs
+
+if TYPE_CHECKING:
+    from workbench.gradients.audit import GradientAudit
 
 __all__ = [
     "ALL",
@@ -51,6 +55,11 @@ class Pattern:
     example: Callable[[torch.device], tuple[torch.Tensor, ...]]
     derivatives: float = 1
     stand_in: bool = False
+
+    def is_as_claimed(self, audit: GradientAudit) -> bool:
+        """Whether nothing is wrong, or, of a stand-in, whether differences contradict it and nothing else does."""
+        by_differences = [check.question.endswith("against differences") for check in audit.wrong]
+        return bool(by_differences) == self.stand_in and all(by_differences)
 
 
 N = 4096

@@ -16,8 +16,9 @@ import math
 import torch
 from numba import cuda
 
+from workbench.elementwise import Elementwise, kernel_gradient, run
 from workbench.patterns import references
-from workbench.patterns.elementwise import batched, check_inputs, kernel_gradient, run, way_of
+from workbench.patterns.arguments import check_inputs, way_of
 
 
 @cuda.jit(device=True)
@@ -59,7 +60,7 @@ def activation_gradient_kernel(x, upstream, gradient):
         gradient[i] = activation_derivative(x[i], gradient.dtype.type(1)) * upstream[i]
 
 
-class Activation(torch.autograd.Function):
+class Activation(Elementwise):
     """The activation, with its derivative by a kernel. A second derivative is refused."""
 
     @staticmethod
@@ -75,10 +76,6 @@ class Activation(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return kernel_gradient("activation", activation_gradient_kernel, x, upstream)
 
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(Activation.apply, info, in_dims, x)
-
 
 class ActivationByTorch(Activation):
     """The activation, with its derivative by torch operations. Differentiable any number of times."""
@@ -92,10 +89,6 @@ class ActivationByTorch(Activation):
         x, value = ctx.saved_tensors
         return upstream * value * (1 - 1.5 * torch.sigmoid(x))
 
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(ActivationByTorch.apply, info, in_dims, x)
-
 
 class ActivationByVjp(Activation):
     """The activation, with its derivative by torch from a reference. Differentiable any number of times."""
@@ -105,10 +98,6 @@ class ActivationByVjp(Activation):
         (x,) = ctx.saved_tensors
         _, pull_back = torch.func.vjp(references.activation, x)
         return pull_back(upstream)[0]
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(ActivationByVjp.apply, info, in_dims, x)
 
 
 WAYS = {"kernel": Activation, "torch": ActivationByTorch, "vjp": ActivationByVjp}

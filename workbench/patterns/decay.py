@@ -11,8 +11,9 @@ import math
 import torch
 from numba import cuda
 
+from workbench.elementwise import Elementwise, kernel_gradient, run
 from workbench.patterns import references
-from workbench.patterns.elementwise import batched, check_inputs, kernel_gradient, run, way_of
+from workbench.patterns.arguments import check_inputs, way_of
 
 
 @cuda.jit(device=True)
@@ -54,7 +55,7 @@ def decay_gradient_y_kernel(x, y, upstream, gradient):
         gradient[i] = -decay_value(x[i], y[i]) * upstream[i]
 
 
-class Decay(torch.autograd.Function):
+class Decay(Elementwise):
     """x · e^(-y), with its derivatives by kernels. A second derivative is refused."""
 
     @staticmethod
@@ -75,10 +76,6 @@ class Decay(torch.autograd.Function):
             gradient_y = kernel_gradient("decay", decay_gradient_y_kernel, x, y, upstream)
         return gradient_x, gradient_y
 
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, y: torch.Tensor) -> tuple:
-        return batched(Decay.apply, info, in_dims, x, y)
-
 
 class DecayByTorch(Decay):
     """x · e^(-y), with its derivatives by torch operations. Differentiable any number of times."""
@@ -89,10 +86,6 @@ class DecayByTorch(Decay):
         needs_x, needs_y = ctx.needs_input_grad
         gradient_x = upstream * torch.exp(-y)
         return gradient_x if needs_x else None, -x * gradient_x if needs_y else None
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, y: torch.Tensor) -> tuple:
-        return batched(DecayByTorch.apply, info, in_dims, x, y)
 
 
 class DecayByVjp(Decay):
@@ -110,10 +103,6 @@ class DecayByVjp(Decay):
             _, pull_back = torch.func.vjp(lambda y: references.decay(x, y), y)
             (gradient_y,) = pull_back(upstream)
         return gradient_x, gradient_y
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, y: torch.Tensor) -> tuple:
-        return batched(DecayByVjp.apply, info, in_dims, x, y)
 
 
 WAYS = {"kernel": Decay, "torch": DecayByTorch, "vjp": DecayByVjp}

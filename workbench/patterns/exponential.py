@@ -11,7 +11,8 @@ import math
 import torch
 from numba import cuda
 
-from workbench.patterns.elementwise import batched, check_inputs, run
+from workbench.elementwise import Elementwise, run
+from workbench.patterns.arguments import check_inputs
 
 
 @cuda.jit
@@ -25,7 +26,7 @@ def exponential_kernel(x, value):
         value[i] = math.exp(x[i])
 
 
-class Exponential(torch.autograd.Function):
+class Exponential(Elementwise):
     """eˣ for a tensor x. Differentiable any number of times.
 
     The gradient is one product, which torch computes and differentiates: through the upstream gradient, and through
@@ -44,10 +45,6 @@ class Exponential(torch.autograd.Function):
     def backward(ctx, upstream: torch.Tensor) -> torch.Tensor:
         (value,) = ctx.saved_tensors
         return upstream * value
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(Exponential.apply, info, in_dims, x)
 
 
 def exponential(x: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from numba import cuda
 
-from workbench.patterns.elementwise import batched, check_inputs, kernel_gradient, run
+from workbench.elementwise import Elementwise, kernel_gradient, run
+from workbench.patterns.arguments import check_inputs
 
 NODES = 24
 """Enough for the rounding of float64 over the widest range that is integrated."""
@@ -113,7 +114,7 @@ def _legendre(z: Fraction) -> tuple[Fraction, Fraction]:
     return value, NODES * (z * value - before) / (z * z - 1)
 
 
-class GaussianIntegral(torch.autograd.Function):
+class GaussianIntegral(Elementwise):
     """∫ exp(-a t²) from 0 to x for tensors x and a of one shape, with the gradient for both.
 
     A second derivative is refused.
@@ -143,10 +144,6 @@ class GaussianIntegral(torch.autograd.Function):
                 constants=quadrature(x.dtype, x.device),
             )
         return gradient_x, gradient_a
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, a: torch.Tensor) -> tuple:
-        return batched(GaussianIntegral.apply, info, in_dims, x, a)
 
 
 def gaussian_integral(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:

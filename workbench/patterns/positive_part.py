@@ -14,8 +14,10 @@ from __future__ import annotations
 import torch
 from numba import cuda, float64
 
+from workbench.elementwise import BLOCK, kernel_gradient
 from workbench.launch import blocks, launch
-from workbench.patterns.elementwise import BLOCK, check_inputs, kernel_gradient
+from workbench.patterns.arguments import check_inputs
+from workbench.transforms import by_rows
 
 CHUNKS = 64
 """The most blocks that share a row."""
@@ -92,8 +94,7 @@ class PositivePart(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        batch = x.movedim(in_dims[0], 0)
-        return PositivePart.apply(batch.flatten(0, 1)).view(batch.shape[:2]), 0
+        return by_rows(1, PositivePart.apply, info, in_dims, x)
 
 
 def positive_part(x: torch.Tensor) -> torch.Tensor:

@@ -22,8 +22,9 @@ import math
 import torch
 from numba import cuda
 
+from workbench.elementwise import Elementwise, kernel_gradient, run
 from workbench.losses.arguments import check_reduction, reduced
-from workbench.patterns.elementwise import batched, check_inputs, kernel_gradient, run
+from workbench.patterns.arguments import check_inputs
 
 
 @cuda.jit(device=True)
@@ -126,7 +127,7 @@ def rounding_penalty_gradient_target_kernel(x, target, upstream, gradient):
         gradient[i] = sign(target[i] - x[i]) * upstream[i]
 
 
-class StraightThroughRound(torch.autograd.Function):
+class StraightThroughRound(Elementwise):
     """x rounded, with the upstream gradient passed straight on. Its second derivative is that of x: 0."""
 
     @staticmethod
@@ -141,12 +142,8 @@ class StraightThroughRound(torch.autograd.Function):
     def backward(ctx, upstream: torch.Tensor) -> torch.Tensor:
         return upstream
 
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(StraightThroughRound.apply, info, in_dims, x)
 
-
-class SoftRound(torch.autograd.Function):
+class SoftRound(Elementwise):
     """x rounded softly at a temperature, which gets no gradient. A second derivative is refused."""
 
     @staticmethod
@@ -164,12 +161,8 @@ class SoftRound(torch.autograd.Function):
         constants = (ctx.temperature,)
         return kernel_gradient("soft_round", soft_round_gradient_kernel, x, upstream, constants=constants), None
 
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, temperature: float) -> tuple:
-        return batched(SoftRound.apply, info, in_dims, x, temperature)
 
-
-class RoundingPenalty(torch.autograd.Function):
+class RoundingPenalty(Elementwise):
     """|x - target| + weight · |x - round(x)|, with the gradient for x and target. A second derivative is refused."""
 
     @staticmethod
@@ -190,10 +183,6 @@ class RoundingPenalty(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             gradient_target = kernel_gradient(name, rounding_penalty_gradient_target_kernel, *inputs)
         return gradient_x, gradient_target, None
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, target: torch.Tensor, weight: float) -> tuple:
-        return batched(RoundingPenalty.apply, info, in_dims, x, target, weight)
 
 
 def straight_through_round(x: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,9 @@ import math
 import torch
 from numba import cuda
 
+from workbench.elementwise import Elementwise, kernel_gradient, run
 from workbench.patterns import references
-from workbench.patterns.elementwise import batched, check_inputs, kernel_gradient, run, way_of
+from workbench.patterns.arguments import check_inputs, way_of
 
 
 @cuda.jit(device=True)
@@ -51,7 +52,7 @@ def sine_squared_gradient_kernel(x, upstream, gradient):
         gradient[i] = sine_squared_derivative(x[i]) * upstream[i]
 
 
-class SineSquared(torch.autograd.Function):
+class SineSquared(Elementwise):
     """sin² x, with its derivative by a kernel. A second derivative is refused."""
 
     @staticmethod
@@ -67,10 +68,6 @@ class SineSquared(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return kernel_gradient("sine_squared", sine_squared_gradient_kernel, x, upstream)
 
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(SineSquared.apply, info, in_dims, x)
-
 
 class SineSquaredByTorch(SineSquared):
     """sin² x, with its derivative by torch operations. Differentiable any number of times."""
@@ -79,10 +76,6 @@ class SineSquaredByTorch(SineSquared):
     def backward(ctx, upstream: torch.Tensor) -> torch.Tensor:
         (x,) = ctx.saved_tensors
         return upstream * torch.sin(2 * x)
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(SineSquaredByTorch.apply, info, in_dims, x)
 
 
 class SineSquaredByVjp(SineSquared):
@@ -93,10 +86,6 @@ class SineSquaredByVjp(SineSquared):
         (x,) = ctx.saved_tensors
         _, pull_back = torch.func.vjp(references.sine_squared, x)
         return pull_back(upstream)[0]
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor) -> tuple:
-        return batched(SineSquaredByVjp.apply, info, in_dims, x)
 
 
 WAYS = {"kernel": SineSquared, "torch": SineSquaredByTorch, "vjp": SineSquaredByVjp}

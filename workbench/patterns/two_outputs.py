@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 from numba import cuda
 
-from workbench.patterns.elementwise import batched, check_inputs, kernel_gradient, run
+from workbench.elementwise import Elementwise, kernel_gradient, run
+from workbench.patterns.arguments import check_inputs
 
 
 @cuda.jit(device=True)
@@ -72,7 +73,7 @@ def product_gradient_kernel(y, of_product, gradient):
         gradient[i] = y[i] * of_product[i]
 
 
-class TwoOutputs(torch.autograd.Function):
+class TwoOutputs(Elementwise):
     """x² + y² and x · y for tensors x and y of one shape, with the gradient for both.
 
     A second derivative is refused.
@@ -96,10 +97,6 @@ class TwoOutputs(torch.autograd.Function):
         gradient_x = _gradient(x, y, of_squares, of_product) if needs_x else None
         gradient_y = _gradient(y, x, of_squares, of_product) if needs_y else None
         return gradient_x, gradient_y
-
-    @staticmethod
-    def vmap(info, in_dims: tuple, x: torch.Tensor, y: torch.Tensor) -> tuple:
-        return batched(TwoOutputs.apply, info, in_dims, x, y)
 
 
 def _gradient(

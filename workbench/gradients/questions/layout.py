@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from workbench.gradients.check import Check
-from workbench.gradients.questions.consistency import alike
-from workbench.gradients.questions.upstream import spread
+from workbench.gradients.questions.consistency import Case, alike
+from workbench.gradients.questions.upstream import spread, turned
 from workbench.gradients.subject import Subject, is_floating
 
 
@@ -15,16 +15,12 @@ def ask(subject: Subject) -> list[Check]:
     truth = subject.attempt_all(subject.inputs(torch.float64))
     if isinstance(truth, Exception):
         return []
-    layouts = {"for inputs that are slices of other memory": spread, "for inputs transposed in memory": _turn}
+    layouts = {"for inputs that are slices of other memory": spread, "for inputs transposed in memory": turned}
     cases = []
     for done, lay in layouts.items():
         laid = [
             lay(x.detach()).requires_grad_(x.requires_grad) if is_floating(x) else x
             for x in subject.inputs(torch.float64)
         ]
-        cases.append((done, subject.attempt_all(laid), truth, subject.labels))
+        cases.append(Case(done, subject.attempt_all(laid), truth, subject.labels))
     return [alike("inputs that are not contiguous", cases)]
-
-
-def _turn(x: torch.Tensor) -> torch.Tensor:
-    return x.transpose(0, -1).contiguous().transpose(0, -1) if x.ndim > 1 else spread(x)

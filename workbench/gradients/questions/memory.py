@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 
 from workbench.gradients.check import Check
-from workbench.gradients.questions.consistency import alike
+from workbench.gradients.questions.consistency import Case, alike
 from workbench.gradients.subject import Subject
 
 
@@ -18,18 +18,19 @@ def ask(subject: Subject) -> list[Check]:
     inputs = subject.inputs(torch.float64)
     tensors = [x for x in inputs if isinstance(x, torch.Tensor)]
     names = [name for name, x in zip(subject.names, inputs, strict=True) if isinstance(x, torch.Tensor)]
-    upstream = subject.upstream.clone()
-    before = [x.detach().clone() for x in (*tensors, upstream)]
+    upstream = subject.upstream
+    handed = [u for u in upstream if u is not None]
+    before = [x.detach().clone() for x in (*tensors, *handed)]
     plain = subject.attempt_all(inputs, upstream=upstream)
     if isinstance(plain, Exception):
         return []
-    after = [x.detach() for x in (*tensors, upstream)]
+    after = [x.detach() for x in (*tensors, *handed)]
     kept = [(x.double(), y.double()) for x, y in zip(after, before, strict=True)]
-    labels = [*(f"input {name}" for name in names), "upstream gradient"]
-    left_alone = ("after forward and backward", [x for x, _ in kept], [y for _, y in kept], labels)
+    labels = [*(f"input {name}" for name in names), *["upstream gradient"] * len(handed)]
+    left_alone = Case("after forward and backward", [x for x, _ in kept], [y for _, y in kept], labels)
     with _unwritten_is_nan():
         poisoned = subject.attempt_all(subject.inputs(torch.float64))
-    written = ("where memory that torch.empty gives holds NaN", poisoned, plain, subject.labels)
+    written = Case("where memory that torch.empty gives holds NaN", poisoned, plain, subject.labels)
     return [
         alike("inputs and upstream gradient left as they were", [left_alone]),
         alike("every element of a result written", [written]),

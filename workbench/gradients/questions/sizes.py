@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
-from workbench.gradients.check import MARGIN, Check
-from workbench.gradients.diagnosis import ulps
-from workbench.gradients.questions.consistency import ALLOWED
+from workbench.gradients.check import Check
+from workbench.gradients.diagnosis import counted
+from workbench.gradients.questions.consistency import Case, against, alike
 from workbench.gradients.subject import Subject
 
 SIZES = (0, 1, 31, 32, 33, 255, 256, 257, 1023, 1024, 1025)
 
 ELEMENTS = 1 << 20
 """Elements of the inputs up to which a size is tried."""
-
-QUESTION = "sizes from 0 to 1,025"
 
 
 def ask(subject: Subject, reference: Callable) -> list[Check]:
@@ -28,40 +25,18 @@ def ask(subject: Subject, reference: Callable) -> list[Check]:
     first = subject.given[subject.moving[0]]
     if first.ndim == 0 or first.shape[0] == 0:
         return []
-    worst, largest = 0.0, ALLOWED
+    return [alike("sizes from 0 to 1,025", _cases(subject, reference, first.shape[0]))]
+
+
+def _cases(subject: Subject, reference: Callable, rows: int) -> Iterator[Case]:
     for size in SIZES:
-        resized = subject.resized(first.shape[0], size)
+        resized = subject.resized(rows, size)
         if sum(x.numel() for x in resized.given if isinstance(x, torch.Tensor)) > ELEMENTS:
             continue
         try:
             resized.draw_upstream(reference)
-            truth = resized.attempt_all(resized.inputs(torch.float64), function=reference)
-            single = resized.attempt_all(resized.inputs(torch.float32), function=reference)
         except Exception:
             continue
-        if isinstance(truth, Exception) or isinstance(single, Exception):
-            continue
-        got = resized.attempt_all(resized.inputs(torch.float64))
-        if isinstance(got, Exception):
-            said = f"with {size:,} rows it raises {type(got).__name__}: {str(got).splitlines()[0]}"
-            return [Check(QUESTION, "wrong", math.inf, largest, "ulp", said=said)]
-        for mine, true, theirs, label in zip(got, truth, single, subject.labels, strict=True):
-            if mine.shape != true.shape:
-                said = (
-                    f"with {size:,} rows the {label} has shape {tuple(mine.shape)} and should have {tuple(true.shape)}"
-                )
-                return [Check(QUESTION, "wrong", math.inf, largest, "ulp", said=said)]
-            if not true.numel():
-                continue
-            allowed = max(ALLOWED, MARGIN * float(ulps(theirs, true, torch.float32).max()))
-            largest = max(largest, allowed)
-            error = ulps(mine, true, torch.float64)
-            if float(error.max()) > allowed:
-                wrong = error > allowed
-                where = tuple(int(k) for k in wrong.nonzero()[0])
-                at = f"at {list(where)} it is {float(mine[where]):.6g}, not {float(true[where]):.6g}"
-                count = f"{int(wrong.sum()):,} of {wrong.numel():,} elements of the {label} are wrong"
-                said = f"with {size:,} rows, {count}; {at}"
-                return [Check(QUESTION, "wrong", float(error.max()), allowed, "ulp", said=said)]
-            worst = max(worst, float(error.max()))
-    return [Check(QUESTION, "right", worst, largest, "ulp")]
+        case = against(resized, reference, f"with {counted(size, 'row')}", size)
+        if case:
+            yield case

@@ -7,7 +7,7 @@ import itertools
 import torch
 
 from workbench.gradients.check import Check
-from workbench.gradients.questions.consistency import alike
+from workbench.gradients.questions.consistency import Case, alike
 from workbench.gradients.subject import Subject
 
 EACH = 3
@@ -27,8 +27,9 @@ def ask(subject: Subject) -> list[Check]:
         for i in moving:
             inputs[i] = inputs[i].detach().requires_grad_(i in some)
         names = " and ".join(subject.names[i] for i in some) or "no input"
-        wanted = [0, *(1 + moving.index(i) for i in some)]
+        values = range(len(subject.outputs))
+        wanted = [*values, *(len(values) + moving.index(i) for i in some)]
         found = subject.attempt_all(inputs, list(some))
         labels = [subject.labels[k] for k in wanted]
-        cases.append((f"where {names} alone requires a gradient", found, [whole[k] for k in wanted], labels))
+        cases.append(Case(f"where {names} alone requires a gradient", found, [whole[k] for k in wanted], labels))
     return [alike("each subset of inputs that require a gradient", cases)]

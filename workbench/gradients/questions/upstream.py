@@ -6,12 +6,12 @@ backward itself. ``loss.sum().backward()`` hands out an expanded one, whose elem
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
 from workbench.gradients.check import Check
-from workbench.gradients.questions.consistency import alike
+from workbench.gradients.questions.consistency import Case, Result, alike
 from workbench.gradients.subject import Subject
 
 
@@ -20,27 +20,39 @@ def spread(x: torch.Tensor) -> torch.Tensor:
     return torch.stack([x, torch.full_like(x, torch.nan)], -1)[..., 0]
 
 
+def turned(x: torch.Tensor) -> torch.Tensor:
+    """The same values, a matrix's transposed in memory."""
+    return x.transpose(0, -1).contiguous().transpose(0, -1) if x.ndim > 1 else spread(x)
+
+
 def ask(subject: Subject) -> list[Check]:
     """Whether the gradient is the same for every upstream gradient of the same values, and linear in it."""
     return [alike("upstream gradient strided, zero or scaled", _cases(subject))]
 
 
-def _cases(subject: Subject) -> Iterator[tuple]:
-    labels = subject.labels[1:]
-    u = subject.upstream
-    yield "for an upstream gradient of zeros", subject.attempt(torch.zeros_like(u)), subject.zeros(), labels
-    base = subject.attempt(subject.upstream)
+def _cases(subject: Subject) -> Iterator[Case]:
+    labels = subject.labels[len(subject.outputs) :]
+
+    def attempt(change: Callable[[torch.Tensor], torch.Tensor]) -> Result:
+        return subject.attempt([None if u is None else change(u) for u in subject.upstream])
+
+    base = attempt(torch.clone)
+    yield Case("for an upstream gradient of zeros", attempt(torch.zeros_like), subject.zeros(), labels)
     if isinstance(base, Exception):
-        yield "for a random upstream gradient", base, subject.zeros(), labels
+        yield Case("for a random upstream gradient", base, subject.zeros(), labels)
         return
-    yield "for an upstream gradient three times as large", subject.attempt(3 * u), [3 * g for g in base], labels
-    one = torch.full((), 1.75, dtype=u.dtype, device=u.device)
-    whole = subject.attempt(one.expand(u.shape).contiguous())
+    tripled = attempt(lambda u: 3 * u)
+    yield Case("for an upstream gradient three times as large", tripled, [3 * g for g in base], labels)
+    whole = attempt(lambda u: _expanded(u).contiguous())
     if not isinstance(whole, Exception):
         expanded = "for an upstream gradient expanded from one number, as .sum() hands it out"
-        yield expanded, subject.attempt(one.expand(u.shape)), whole, labels
-    if u.ndim:
-        yield "for an upstream gradient that is a slice of other memory", subject.attempt(spread(u)), base, labels
-    if u.ndim > 1:
-        turned = u.transpose(0, -1).contiguous().transpose(0, -1)
-        yield "for an upstream gradient that is a transpose in memory", subject.attempt(turned), base, labels
+        yield Case(expanded, attempt(_expanded), whole, labels)
+    dimensions = max(len(shape) for shape in subject.shapes)
+    if dimensions:
+        yield Case("for an upstream gradient that is a slice of other memory", attempt(spread), base, labels)
+    if dimensions > 1:
+        yield Case("for an upstream gradient that is a transpose in memory", attempt(turned), base, labels)
+
+
+def _expanded(u: torch.Tensor) -> torch.Tensor:
+    return torch.full((), 1.75, dtype=u.dtype, device=u.device).expand(u.shape)

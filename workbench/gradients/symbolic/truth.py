@@ -40,7 +40,7 @@ class Truth:
 
     def at(self, point: Sequence[float], side: int = 0) -> mpmath.mpf | None:
         """The derivative, from one side where ``side`` is 1 or -1; None where there is no real one."""
-        where = [mpmath.mpf(float(p)) for p in point]
+        where = [p if isinstance(p, mpmath.mpf) else mpmath.mpf(float(p)) for p in point]
 
         def along(moved: mpmath.mpf) -> mpmath.mpf:
             return self.value(*where[: self.by], moved, *where[self.by + 1 :])

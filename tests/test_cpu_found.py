@@ -171,6 +171,16 @@ def first_warp_alone(out, n):
     out[t] = value
 
 
+@cuda.jit
+def bound_anew_before_a_loop(out, n):
+    a = cuda.threadIdx.x
+    a += n
+    i = 0
+    while i < 3:
+        i += 1
+    out[cuda.threadIdx.x] = a + i
+
+
 # kernel, threads, what it must write; n is 4
 CASES = {
     block_vote: (70, np.full(70, 70)),
@@ -187,6 +197,7 @@ CASES = {
     written_after_a_guard: (8, np.where(T < 4, 9, T)),
     exchanged_names: (8, 10 * (T + 1) + 4),
     first_warp_alone: (96, np.concatenate([np.full(32, 496), np.arange(32, 64), np.full(32, 68)])),
+    bound_anew_before_a_loop: (8, T + 7),
     read_after_the_loop: (8, np.full(8, -8 + 2 * 5 - 3 * 8 - 3)),
 }
 

@@ -55,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     port.add_argument(
         "name",
         metavar="NAME",
-        help="a loss or pattern, or path/to/file.py:Function, where the file also has example(), which returns the "
-        "inputs, and may have reference(*inputs), the same in plain torch",
+        help="a loss or a pattern that `workbench list` names, or path/to/file.py:Function, where the file also has "
+        "example(), which returns the inputs, and may have reference(*inputs), the same in plain torch",
     )
     port.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or an empty directory")
     chosen = parser.parse_args(arguments)
@@ -201,38 +201,45 @@ def _port(chosen: argparse.Namespace) -> int:
     from workbench import losses, patterns, port
     from workbench.errors import LaunchError, PortError
 
-    known = {**losses.ALL, **patterns.ALL}
+    known = losses.ALL | patterns.ALL
     try:
         if ".py:" in chosen.name:
             function, inputs, reference = _from_file(chosen.name)
         elif chosen.name in known:
-            case = known[chosen.name]
-            function, inputs, reference = case.function, case.example(torch.device("cpu")), case.reference
+            subject = known[chosen.name]
+            function, inputs, reference = subject.function, subject.example(torch.device("cpu")), subject.reference
         else:
-            near = _nearest(chosen.name, tuple(known))
-            print(f"workbench: there is no loss or pattern {chosen.name!r}{near}", file=sys.stderr)
-            return 2
+            nearest = _nearest(chosen.name, tuple(known), "`workbench list` names them all")
+            raise LookupError(f"there is no loss or pattern {chosen.name!r}{nearest}")
         print(port(function, *inputs, to=chosen.to, reference=reference))
-    except (PortError, LaunchError, FileNotFoundError, AttributeError) as problem:
+    except (PortError, LaunchError, LookupError) as problem:
         print(f"workbench: {problem}", file=sys.stderr)
         return 2
     return 0
 
 
 def _from_file(place: str) -> tuple:
-    """A function of a user's own file, its inputs from example(), and its reference() or None."""
+    """A function of a user's own file, the inputs that example() there returns, and reference or None.
+
+    Raises LookupError for a file, a function or an example() that is not there.
+    """
     import importlib.util
 
     path, _, title = place.rpartition(":")
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise LookupError(f"there is no file {path}")
     sys.path.insert(0, str(Path(path).resolve().parent))
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name in (title, "example"):
-        if not hasattr(module, name):
-            raise AttributeError(f"{path} has no {name!r}{_nearest(name, tuple(vars(module)))}")
+    functions = tuple(name for name, value in vars(module).items() if callable(value) and not name.startswith("_"))
+    if title not in functions:
+        raise LookupError(f"{path} has no {title!r}{_nearest(title, functions)}")
+    if "example" not in functions:
+        raise LookupError(
+            f"{path} has no example(); write one that returns the inputs for {title}, such as\n"
+            "    def example():\n        return (torch.randn(100),)"
+        )
     inputs = module.example()
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     return getattr(module, title), inputs, getattr(module, "reference", None)

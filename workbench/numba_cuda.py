@@ -287,15 +287,52 @@ def inferred_on_cuda(function: Callable, argument_types: tuple) -> Inferred:
     A variable has as many types as it has versions in static single assignment form that differ. No driver is needed.
     """
     from numba.core import types
-    from numba.cuda.compiler import compile_cuda
+    from numba.cuda import compiler
+    from numba.cuda.descriptor import cuda_target
 
+    flags = compiler.CUDAFlags()
+    flags.error_model = "numpy"
+    flags.compute_capability = _ANY_DEVICE
+    context = cuda_target.typing_context, cuda_target.target_context
+    pipeline, until_inferred = _until_inference()
     with _without_driver():
-        compiled = compile_cuda(function, None, argument_types, cc=_ANY_DEVICE)
+        try:
+            compiler.compile_extra(*context, function, argument_types, None, flags, {}, pipeline_class=pipeline)
+        except until_inferred as stopped:
+            typemap, result = stopped.args
     variables: dict[str, set] = {}
-    for variable, kind in compiled.type_annotation.typemap.items():
+    for variable, kind in typemap.items():
         if not variable.startswith(("$", "arg.")):
             variables.setdefault(variable.split(".")[0], set()).add(types.unliteral(kind))
-    return Inferred(variables, types.unliteral(compiled.signature.return_type))
+    return Inferred(variables, types.unliteral(result))
+
+
+@functools.cache
+def _until_inference() -> tuple[type, type]:
+    """A compiler for the CUDA target that raises an exception with the types instead of lowering, and that exception.
+
+    Lowering would take most of the time.
+    """
+    from numba.cuda import compiler
+
+    class Inferred(Exception):
+        """Has the type of each variable, and the type that is returned."""
+
+    @compiler.register_pass(mutates_CFG=False, analysis_only=True)
+    class Stop(compiler.LoweringPass):
+        _name = "stop_after_inference_on_cuda"
+
+        def __init__(self) -> None:
+            compiler.LoweringPass.__init__(self)
+
+        def run_pass(self, state: Any) -> bool:
+            raise Inferred(state.typemap, state.return_type)
+
+    class UntilInference(compiler.CUDACompiler):
+        def define_cuda_lowering_pipeline(self, state: Any) -> Any:
+            return SimpleNamespace(passes=[(Stop, "stop after inference")])
+
+    return UntilInference, Inferred
 
 
 def signature_on_cuda(called: Any, argument_types: tuple) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,17 +14,16 @@ from numba.core import types
 from workbench import numba_cuda
 from workbench.port.expression import Array, Effect, Expression, Level, array_type, cast, typed
 from workbench.port.function import Device, Value
-from workbench.port.kinds import BOOL, INT, INT64, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
-from workbench.port.ranges import joined
+from workbench.port.kinds import BOOL, INT, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
 from workbench.port.values import Values
 
-MATH = {
-    name: name
-    for name in (
-        "exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc lgamma "
-        "floor ceil trunc pow atan2 fmod hypot copysign fabs isnan isinf isfinite exp2 cbrt nextafter remainder"
-    ).split()
-} | {"gamma": "tgamma"}
+SAME_NAME = """
+    exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc
+    lgamma floor ceil trunc pow atan2 fmod hypot copysign fabs isnan isinf isfinite exp2 cbrt nextafter
+    remainder
+"""
+
+MATH = {name: name for name in SAME_NAME.split()} | {"gamma": "tgamma"}
 """Functions of Python's math and their names in C++."""
 
 ATOMICS = {
@@ -125,6 +123,8 @@ class Calls(Values):
             return Expression("__activemask()", Level.PRIMARY, UINT32, UINT32, limits(types.uint32), True)
         if operation == "lanemask_lt":
             return Expression("lanemask_lt()", Level.PRIMARY, UINT32, UINT32, limits(types.uint32), True)
+        if operation == "const.array_like" and len(node.args) == 1:
+            return self.array(node.args[0])
         if operation in ("fma", "cbrt"):
             return self._mathematics(node, operation, operation)
         raise self.refused(node, f"cuda.{operation} is not translated")
@@ -153,12 +153,9 @@ class Calls(Values):
         result, _ = self.signature(node, operation, (mask.kind, value.kind, lane.kind))
         self._meets()
         code = f"__{operation}({mask.stored}, {typed(value, result).code}, {lane.stored})"
-        natural = value.natural
-        found = value.range
-        if operation != "shfl_sync" and found is not None:
-            found = joined(found, found)
+        # a value of any lane, and each has the range
         effect = max(Effect.MEETS, mask.effect, value.effect, lane.effect)
-        return Expression(code, Level.PRIMARY, result, result, found, natural, effect=effect)
+        return Expression(code, Level.PRIMARY, result, result, value.range, value.natural, effect=effect)
 
     def _meets(self) -> None:
         self.whole.synchronises = True
@@ -201,9 +198,7 @@ class Calls(Values):
             raise self.refused(node, f"CUDA has no atomic {action} of {element}")
         self.effect = Effect.WRITES
         code = f"{ATOMICS[action]}(&{target.code}, {', '.join(typed_for(value, element) for value in values)})"
-        return Expression(
-            code, Level.PRIMARY, element, element, target.range, target.natural, effect=Effect.WRITES
-        )
+        return Expression(code, Level.PRIMARY, element, element, target.range, target.natural, effect=Effect.WRITES)
 
     # -- functions of numbers
 
@@ -216,7 +211,8 @@ class Calls(Values):
         if function in (builtins.int, builtins.float, builtins.bool):
             (e,) = self._arguments(node, 1, 1)
             if function is builtins.bool:
-                return Expression(f"{e.at(Level.EQUALITY + 1)} != 0", Level.EQUALITY, BOOL, BOOL, (0, 1), True)
+                code = f"{e.at(Level.EQUALITY + 1)} != 0"
+                return Expression(code, Level.EQUALITY, BOOL, BOOL, (0, 1), True, effect=e.effect)
             result, _ = self.signature(node, function, (e.kind,))
             return e if e.cpp == result else replace(cast(e, result), natural=e.natural)
         if function is builtins.len:
@@ -349,6 +345,3 @@ def _type_called(values: tuple[Any, Any]) -> Kind | None:
             return None
         found.append(value)
     return Kind(*found)
-
-
-__all__ = ["INT64", "Calls", "math"]

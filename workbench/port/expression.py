@@ -10,7 +10,18 @@ from typing import Any
 from numba.core import types
 
 from workbench.port.kinds import (
-    BOOL, DOUBLE, FLOAT, INT, INT64, SCALAR_KIND, UINT32, Kind, Range, cpp_name, fits, kind_of, limits, usual,
+    BOOL,
+    DOUBLE,
+    FLOAT,
+    INT,
+    UINT32,
+    Kind,
+    Range,
+    cpp_name,
+    fits,
+    kind_of,
+    limits,
+    usual,
 )  # fmt: skip
 
 
@@ -106,13 +117,15 @@ def array_type(kind: Kind, writable: bool) -> str:
 def literal(value: Any, text: str | None = None) -> Expression:
     """A number that is the same in both translations; ``text`` is as its author wrote it."""
     if isinstance(value, bool):
-        return Expression("true" if value else "false", Level.PRIMARY, BOOL, BOOL, (int(value),) * 2, True, (value,) * 2)
+        return Expression(
+            "true" if value else "false", Level.PRIMARY, BOOL, BOOL, (int(value),) * 2, True, (value,) * 2
+        )
     level = Level.UNARY if value < 0 or (isinstance(value, float) and math.copysign(1, value) < 0) else Level.PRIMARY
     if isinstance(value, int):
-        code = text or str(value)
+        code = text or (hex(value) if value > 0xFFFF and value & (value + 1) == 0 else str(value))
         kind = kind_of(types.int64 if value < 2**63 else types.uint64)
         cpp = INT if -(2**31) <= value < 2**31 else kind
-        if text is not None and 2**31 <= value < 2**32:
+        if code.startswith("0x") and 2**31 <= value < 2**32:
             cpp = UINT32  # hexadecimal: C++ takes an unsigned type where the signed one is too small
         return Expression(code, level, kind, cpp, (value, value), value >= 0, (value, value))
     code, cpp = _of_float(value)
@@ -164,11 +177,6 @@ def cast(e: Expression, kind: Kind) -> Expression:
     )
 
 
-def keeps(e: Expression, kind: Kind) -> bool:
-    """Whether C++'s own conversion to a type keeps every value that the integer can have."""
-    return e.range is not None and fits(e.range, kind.single)
-
-
 def computed(a: Expression, b: Expression) -> Kind:
     """The type in which C++ computes with two operands."""
     return Kind(usual(a.cpp.single, b.cpp.single), usual(a.cpp.double, b.cpp.double))
@@ -179,9 +187,3 @@ def order(a: Expression, b: Expression) -> Effect | None:
     if max(a.effect, b.effect) == Effect.WRITES and min(a.effect, b.effect) > Effect.NONE:
         return None
     return max(a.effect, b.effect)
-
-
-__all__ = [
-    "INT64", "SCALAR_KIND", "Array", "Effect", "Expression", "Level", "array_type", "cast", "computed", "keeps",
-    "literal", "order", "typed",
-]  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numba
+import numpy as np
 from numba.core import types
 from numba.cuda.descriptor import cuda_target
 
@@ -15,7 +17,8 @@ from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.kernel import describe
 from workbench.port.expression import Array, Effect, Expression, Level, literal
-from workbench.port.kinds import DOUBLE, INT64, SCALAR_KIND, Kind, cpp_name, kind_of, plain
+from workbench.port.identifiers import identifier
+from workbench.port.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
 from workbench.port.scopes import Variable, scopes_of
 from workbench.port.text import Text
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
@@ -38,10 +41,15 @@ class Device:
 
 @dataclass
 class Whole:
-    """What the functions of one translation share: the device functions, in the order of their definitions."""
+    """What the functions of one translation share: the device functions, in the order of their definitions.
+
+    ``constants`` are arrays from outside, each a name and a definition.
+    """
 
     twin: bool
-    devices: dict[tuple, Device] = field(default_factory=dict)
+    devices: dict[tuple, Device | None] = field(default_factory=dict)
+    names: dict[str, tuple] = field(default_factory=dict)
+    constants: dict[int, tuple[str, str]] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     synchronises: bool = False
     shared_dynamic: bool = False
@@ -65,7 +73,8 @@ class Function:
         self.operations = numba_cuda.operations()
         self.parameters = [a.arg for a in self.tree.args.args]
         self.constants: dict[str, str] = {}
-        self.arrays: dict[str, Array] = {}
+        self.arrays: dict[Variable, Array] = {}
+        self.tuples: dict[Variable, tuple[Variable, ...]] = {}
         self.effect = Effect.NONE
         self.follows = False
         self.result: Kind | None = None
@@ -95,6 +104,16 @@ class Function:
                 raise PortError(f"{self.file}:{line}: {self.name}: Numba cannot compile it: {sentence}") from None
         return tuple(found)
 
+    @functools.cached_property
+    def cpp_identifier(self) -> str:
+        """The function's name in C++, which no other function of the translation has; overloads share one."""
+        name = wanted = identifier(self.name)
+        number = 1
+        while self.whole.names.setdefault(name, tuple(map(id, self.kernels))) != tuple(map(id, self.kernels)):
+            number += 1
+            name = f"{wanted}_{number}"
+        return name
+
     # -- what is said to people
 
     def refused(self, node: ast.AST, reason: str) -> PortError:
@@ -110,10 +129,13 @@ class Function:
 
     # -- types
 
-    def cpp_name(self, kind: Kind) -> str:
+    def cpp_name(self, kind: Kind, node: ast.AST | None = None) -> str:
         if kind == SCALAR_KIND or (kind.is_array and kind.element == SCALAR_KIND):
             self.follows = True
-        return cpp_name(kind)
+        try:
+            return cpp_name(kind)
+        except PortError as problem:
+            raise self.refused(self.tree if node is None else node, str(problem)) from None
 
     def signature(self, node: ast.AST, called: Any, arguments: tuple[Kind, ...]) -> tuple[Kind, tuple[Kind, ...]]:
         """The result of a call and what its arguments are converted to, for one callable or one of each translation."""
@@ -127,6 +149,8 @@ class Function:
                 raise self.refused(node, f"Numba has no `{ast.unparse(node)}` for {listed}")
             found.append(signature)
         result = plain(Kind(found[0].return_type, found[1].return_type))
+        if isinstance(result.single, (types.Number, types.Boolean)):
+            self.cpp_name(result, node)
         return result, tuple(plain(Kind(*pair)) for pair in zip(found[0].args, found[1].args, strict=True))
 
     def unify(self, node: ast.AST, one: Any, other: Any) -> Any:
@@ -152,8 +176,7 @@ class Function:
 
     def constant(self, node: ast.expr, values: tuple[Any, Any]) -> Expression:
         """A number from outside, under its own name where it has one."""
-        values = tuple(_number(value) for value in values)
-        if any(value is None for value in values):
+        if not all(map(_is_number, values)):
             kind = type(values[0]).__name__
             raise self.refused(node, f"`{ast.unparse(node)}` is of the type {kind}, which is no number")
         if isinstance(node, ast.Attribute):
@@ -170,41 +193,21 @@ class Function:
         value = one if one == other else f"sizeof({name}) == 4 ? {one} : {other}"
         if plain_values[0] == plain_values[1] or math.isnan(plain_values[0]):
             value = one
-        elif plain_values[0] == _as_single(plain_values[1]):
+        elif plain_values[0] == float(np.float32(plain_values[1])):
             value = other  # the same number, rounded to each type
-        self.constants[node.id] = f"constexpr {name} {node.id} = {_short(value)};"
+        code = identifier(node.id)
+        self.constants[code] = f"constexpr {name} {code} = {value};"
         found = (plain_values[0],) * 2 if kind.is_integer else None
         return Expression(
-            node.id, Level.PRIMARY, kind, kind, found, kind.is_integer and plain_values[0] >= 0, plain_values
+            code, Level.PRIMARY, kind, kind, found, kind.is_integer and plain_values[0] >= 0, plain_values
         )
 
 
-def _number(value: Any) -> Any:
-    import numpy as np
-
-    if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
-        return value
-    return None
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating))
 
 
 def _type_of(value: Any) -> Any:
-    from numba import typeof
-
-    return types.unliteral(typeof(value)) if not isinstance(value, int) or abs(value) >= 2**63 else _of_int(value)
-
-
-def _of_int(value: int) -> Any:
-    return types.boolean if isinstance(value, bool) else types.int64
-
-
-def _as_single(value: Any) -> float:
-    import numpy as np
-
-    return float(np.float32(value))
-
-
-def _short(text: str) -> str:
-    return text[:-2] if text.endswith(".0") and "?" not in text and "e" not in text and False else text
-
-
-__all__ = ["INT64", "Callable", "Device", "Function", "Value", "Variable", "Whole", "kind_of"]
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return types.int64
+    return types.unliteral(numba.typeof(value))

@@ -7,11 +7,12 @@ import operator
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 from numba.core import types
 
-from workbench.port.expression import Effect, Expression, Level, cast, computed, keeps, literal, order, typed
+from workbench.port.expression import Effect, Expression, Level, computed, literal, order, typed
 from workbench.port.function import Function
-from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, plain, promoted, unified
+from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
 from workbench.port.ranges import combined, joined
 
 BINARY = {
@@ -63,12 +64,14 @@ class Operators(Function):
         self.keep_order(node, a, b)
         if symbol == "**":
             return self._power(node, a, b)
-        result, wanted = self.signature(node, function, (a.kind, b.kind))
+        result, _ = self.signature(node, function, (a.kind, b.kind))
         if result.single == types.float64:
             self.note_float64(node, a, b)
         found = self._wrapped(symbol, result, a, b)
         natural = result.is_integer and (
-            found[0] >= 0 or (a.natural and b.natural and symbol not in "-^~") or (symbol == "&" and (a.natural or b.natural))
+            found[0] >= 0
+            or (a.natural and b.natural and symbol not in "-^~")
+            or (symbol == "&" and (a.natural or b.natural))
         )
         facts = {"range": found, "natural": natural, "effect": max(a.effect, b.effect)}
         if symbol in ("//", "%"):
@@ -100,7 +103,7 @@ class Operators(Function):
         if is_right(a, b):
             return a, b, computed(a, b)
         tries = [(typed(a, result), b), (a, typed(b, result)), (typed(a, result), typed(b, result))]
-        if a.constant is not None or (b.constant is not None and result.is_float and not a.kind.is_integer):
+        if (b if result.is_float else a).constant is not None:  # 2.0 * x, and int64_t(t) * 7
             tries[:2] = tries[1::-1]
         for one, other in tries:
             if is_right(one, other):
@@ -151,7 +154,7 @@ class Operators(Function):
 
     def unary_operation(self, node: ast.UnaryOp) -> Expression:
         if isinstance(node.op, ast.Not):
-            return replace(self._negated(self.truth(node.operand)), effect=self.truth(node.operand).effect)
+            return self._negated(self.truth(node.operand))
         a = self.operand(node.operand)
         if isinstance(node.op, ast.UAdd):
             return a
@@ -174,7 +177,7 @@ class Operators(Function):
 
     @staticmethod
     def _negated(e: Expression) -> Expression:
-        return Expression(f"!{e.at(Level.UNARY)}", Level.UNARY, BOOL, BOOL, (0, 1), True)
+        return Expression(f"!{e.at(Level.UNARY)}", Level.UNARY, BOOL, BOOL, (0, 1), True, effect=e.effect)
 
     def truth(self, node: ast.expr) -> Expression:
         """A condition: where C++ asks for true or false, as Python does."""
@@ -207,7 +210,7 @@ class Operators(Function):
         return self._choice(node, self.truth(node.test), self.scalar(node.body), self.scalar(node.orelse))
 
     def _choice(self, node: ast.AST, test: Expression, a: Expression, b: Expression) -> Expression:
-        kind = a.kind.map(lambda one: one)
+        kind = a.kind
         if a.kind != b.kind:
             kind = Kind(*(self.unify(node, one, other) for one, other in zip(a.kind, b.kind, strict=True)))
         found = joined(a.range, b.range) if kind.is_integer else None
@@ -228,9 +231,7 @@ class Operators(Function):
         values = [self.operand(value) for value in (node.left, *node.comparators)]
         if any(value.effect > Effect.READS for value in values[1:-1]):
             raise self.refused(node, "Python evaluates the middle of this comparison once; give it a name before")
-        parts = [
-            self._compare(node, op, a, b) for op, a, b in zip(node.ops, values[:-1], values[1:], strict=True)
-        ]
+        parts = [self._compare(node, op, a, b) for op, a, b in zip(node.ops, values[:-1], values[1:], strict=True)]
         if len(parts) == 1:
             return parts[0]
         effect = max(part.effect for part in parts)
@@ -243,11 +244,11 @@ class Operators(Function):
         self.keep_order(node, a, b)
         function, symbol, level = COMPARISONS[type(op)]
         _, wanted = self.signature(node, function, (a.kind, b.kind))
-        a, b = self._comparable(a, b, wanted)
+        a, b = self.comparable(a, b, wanted)
         code = f"{a.at(level + 1)} {symbol} {b.at(level + 1)}"
         return Expression(code, level, BOOL, BOOL, (0, 1), True, effect=max(a.effect, b.effect))
 
-    def _comparable(self, a: Expression, b: Expression, wanted: tuple[Kind, Kind]) -> tuple[Expression, Expression]:
+    def comparable(self, a: Expression, b: Expression, wanted: tuple[Kind, Kind]) -> tuple[Expression, Expression]:
         """The operands such that C++ compares the values that Numba does."""
 
         def is_right(a: Expression, b: Expression) -> bool:
@@ -258,11 +259,10 @@ class Operators(Function):
 
         if is_right(a, b):
             return a, b
-        first, second = cast if False else typed, typed
-        tries = [(first(a, wanted[0]), b), (a, second(b, wanted[1]))]
+        tries = [(typed(a, wanted[0]), b), (a, typed(b, wanted[1]))]
         if a.constant is not None:
             tries.reverse()
-        tries.append((first(a, wanted[0]), second(b, wanted[1])))
+        tries.append((typed(a, wanted[0]), typed(b, wanted[1])))
         return next((pair for pair in tries if is_right(*pair)), tries[-1])
 
     @staticmethod
@@ -274,9 +274,7 @@ class Operators(Function):
         if e.kind.is_integer:
             return all(max(map(abs, e.range)) <= 2**count for count in digits)
         if e.constant is not None:
-            import numpy as np
-
-            return bool(float(np.float32(e.constant[0])) == e.constant[0]) or DOUBLE == kind
+            return bool(np.float32(e.constant[0]) == e.constant[0]) or kind == DOUBLE
         return False
 
     def keep_order(self, node: ast.AST, *operands: Expression) -> None:
@@ -289,6 +287,3 @@ class Operators(Function):
                         f"`{ast.unparse(node)}`: one part writes what another may read, and C++ does not fix which "
                         "comes first; give the first a name on a line of its own",
                     )
-
-
-__all__ = ["Operators", "keeps", "plain", "unified"]

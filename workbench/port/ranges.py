@@ -7,6 +7,8 @@ from workbench.port.kinds import ENDLESS, Range
 ELEMENTS = 2**47
 """More elements than an array can have: the memory that a pointer reaches, in bytes."""
 
+LONGEST_STEP = 2 * ELEMENTS
+
 SIZE = (0, ELEMENTS)
 
 COORDINATES = {"threadIdx": (0, 1023), "blockIdx": (0, 2**31 - 2), "blockDim": (1, 1024), "gridDim": (1, 2**31 - 1)}
@@ -29,12 +31,12 @@ def combined(symbol: str, a: Range, b: Range) -> Range | None:
     if symbol == "%":
         return _remainder(a, b)
     if symbol == "<<":
-        if 0 <= b[0] and b[1] <= 63:
+        if b[0] >= 0 and b[1] <= 63:
             corners = [x << y for x in a for y in b]
             return min(corners), max(corners)
         return None
     if symbol == ">>":
-        if 0 <= b[0] and b[1] <= 63:
+        if b[0] >= 0 and b[1] <= 63:
             corners = [x >> y for x in a for y in b]
             return min(corners), max(corners)
         return min(a[0], 0), max(a[1], -1)
@@ -46,8 +48,15 @@ def _ended(a: Range) -> Range:
 
 
 def _sum(a: Range, b: Range) -> Range:
-    low, high = a[0] + b[0], a[1] + b[1]
-    return (-ENDLESS if low < -(2**79) else low), (ENDLESS if high > 2**79 else high)
+    return _bound(a[0], b[0]), _bound(a[1], b[1])
+
+
+def _bound(a: int, b: int) -> int:
+    """A counter without a bound has none after a step either; two of them may overflow when they are added."""
+    for counter, step in ((a, b), (b, a)):
+        if abs(counter) == ENDLESS and abs(step) <= LONGEST_STEP:
+            return counter
+    return a + b
 
 
 def _quotient(a: Range, b: Range) -> Range | None:

@@ -35,7 +35,7 @@ class Variable:
 
 
 class Scopes(NamedTuple):
-    """``of`` has the variable of each name in the tree, by identity; ``before``, those declared ahead of a statement."""
+    """``of`` has the variable of each name in the tree, by identity; ``before`` those declared ahead of a statement."""
 
     of: dict[int, Variable]
     before: dict[int, list[Variable]]
@@ -52,7 +52,7 @@ def scopes_of(function: ast.FunctionDef) -> Scopes:
     """The variables of a function."""
     scopes = Scopes({}, {})
     parameters = [a.arg for a in function.args.args]
-    names = dict.fromkeys([*parameters, *(n.id for n in ast.walk(function) if _stores(n))])
+    names = dict.fromkeys([*parameters, *(n.id for n in ast.walk(function) if is_stored(n))])
     for name in names:
         if name in parameters:
             variable = Variable(name, is_parameter=True)
@@ -62,7 +62,7 @@ def scopes_of(function: ast.FunctionDef) -> Scopes:
     return scopes
 
 
-def _stores(node: ast.AST) -> bool:
+def is_stored(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
@@ -79,7 +79,7 @@ def _targets(node: ast.AST) -> Iterator[set[str]]:
     if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
-            yield {n.id for n in ast.walk(target) if _stores(n)}
+            yield {n.id for n in ast.walk(target) if is_stored(n)}
 
 
 def _place(name: str, block: list[ast.stmt], scopes: Scopes) -> None:
@@ -90,7 +90,9 @@ def _place(name: str, block: list[ast.stmt], scopes: Scopes) -> None:
         variable = Variable(name)
         _claim(variable, involved, scopes)
         first = involved[0]
-        if isinstance(first, (ast.Assign, ast.AnnAssign)) and any(_stores(n) for t in _written(first) for n in ast.walk(t)):
+        if isinstance(first, (ast.Assign, ast.AnnAssign)) and any(
+            is_stored(n) for t in _written(first) for n in ast.walk(t)
+        ):
             variable.at = first
         else:
             scopes.before.setdefault(id(first), []).append(variable)

@@ -10,8 +10,9 @@ from numba.core import types
 
 from workbench import numba_cuda
 from workbench.errors import PortError
-from workbench.port.expression import Array, Effect, array_type
+from workbench.port.expression import Array, array_type
 from workbench.port.function import Device, Whole
+from workbench.port.identifiers import identifier
 from workbench.port.kinds import Kind, limits, plain
 from workbench.port.scopes import Variable
 from workbench.port.statements import Statements
@@ -34,9 +35,10 @@ class Parameter:
 class Translation:
     """A kernel in C++.
 
-    ``source`` is the ``__global__`` function, and ``devices`` the device functions that it calls, each a name and a
-    source, callees first; kernels that share one have it with the same source. Both are templates on ``scalar_t``
-    where types follow the arrays' dtype; the kernel is if ``templated``. ``shared_dynamic`` says that it needs shared
+    ``source`` is the ``__global__`` function, and ``devices`` the constant arrays that it reads and the device
+    functions that it calls, each a name and a source, callees first; kernels that share one have it with the same
+    source. Both are templates on ``scalar_t`` where types follow the arrays' dtype; the kernel is if ``templated``.
+    ``shared_dynamic`` says that it needs shared
     memory at launch, and ``synchronises`` that its threads wait for each other. ``warnings`` name the line of what C++
     does otherwise, or more slowly, than a reader may expect.
     """
@@ -92,16 +94,18 @@ def _translate(kernels: tuple[Any, Any], singles: tuple, doubles: tuple) -> Tran
     whole = Whole(singles != doubles)
     arguments = tuple(map(Kind, singles, doubles))
     written = _Written(kernels, arguments, whole)
-    source = written.written_out("__global__ void", is_kernel=True)
+    if numba_cuda.fastmath(kernels[0]):
+        written.warn(written.tree, "it was declared with fastmath=True; nvcc's -use_fast_math says the same")
+    source = written.written_out("__global__ void")
     parameters = []
     for name, kind in written.arguments.items():
         element = kind.element if kind.is_array else kind
         ndim = kind.single.ndim if kind.is_array else None
         parameters.append(Parameter(name, written.cpp_name(element), ndim, name in written.written))
     return Translation(
-        name=written.name,
+        name=written.cpp_identifier,
         parameters=tuple(parameters),
-        devices=tuple((device.name, device.source) for device in whole.devices.values()),
+        devices=(*whole.constants.values(), *((one.name, one.source) for one in whole.devices.values())),
         source=source,
         templated=written.follows,
         shared_dynamic=whole.shared_dynamic,
@@ -113,7 +117,7 @@ def _translate(kernels: tuple[Any, Any], singles: tuple, doubles: tuple) -> Tran
 class _Written(Statements):
     """A function, written out."""
 
-    def written_out(self, head: str, is_kernel: bool) -> str:
+    def written_out(self, head: str) -> str:
         """The C++ function; ``head`` is what stands before its name."""
         self._bind_parameters()
         self.passes, self.changed = 0, True
@@ -122,13 +126,13 @@ class _Written(Statements):
             if self.passes > MOST_PASSES:
                 raise self.refused(self.tree, "what its variables are does not settle")
             self.lines, self.depth, self.changed = [], 0, False
-            self.taken = set(self.names[0].local)
+            self.taken = set(self.names[0].local) | {part.name for parts in self.tuples.values() for part in parts}
             self.block(self._body(), self.tree.lineno, self.tree.end_lineno + 1)
         parameters = [self._parameter(name, kind) for name, kind in self.arguments.items()]
         lines = _comment(ast.get_docstring(self.tree))
         if self.follows:
             lines.append("template <typename scalar_t>")
-        lines += _head(f"{head} {self.name}", parameters)
+        lines += _head(f"{head} {self.cpp_identifier}", parameters)
         lines += [f"  {constant}" for constant in self.constants.values()]
         return "\n".join([*lines, *self.lines, "}"]) + "\n"
 
@@ -143,25 +147,26 @@ class _Written(Statements):
             if kind.is_array:
                 if variable.stores:
                     raise self.refused(self.tree, f"{name} is an array, and is assigned to; use another name")
-                self.arrays[variable] = Array(name, kind, name in self.written)
+                self.arrays[variable] = Array(identifier(name), kind, name in self.written)
                 continue
             variable.kind = variable.cpp = kind
-            variable.code = name
+            variable.code = identifier(name)
             variable.range = limits(kind.single) if kind.is_integer else None
             variable.natural = kind.is_integer and variable.range[0] >= 0
 
     def _parameter(self, name: str, kind: Kind) -> str:
         self.cpp_name(kind.element if kind.is_array else kind)
         type_name = array_type(kind, name in self.written) if kind.is_array else self.cpp_name(kind)
-        return f"{type_name} {name}"
+        return f"{type_name} {identifier(name)}"
 
     def device(self, node: ast.AST, kernels: tuple[Any, Any], arguments: tuple[Kind, ...]) -> Device:
         key = (*map(id, kernels), arguments)
         if key in self.whole.devices:
             found = self.whole.devices[key]
             if found is None:
-                raise self.refused(node, f"{found} calls itself")
+                raise self.refused(node, f"`{ast.unparse(node.func)}` calls itself; write it as a loop")
             return found
+        self.whole.devices[key] = None  # until it is written
         written = _Written(kernels, arguments, self.whole)
         written.result = plain(Kind(*(one.result for one in written.inferred)))
         returns = "void" if written.result.single == types.none else written.cpp_name(written.result)
@@ -169,18 +174,15 @@ class _Written(Statements):
             result, written.result = written.result, None
         else:
             result = written.result
-        source = written.written_out(f"__device__ {returns}", is_kernel=False)
+        source = written.written_out(f"__device__ {returns}")
         parameters = tuple(
             Array(name, kind, name in written.written) if kind.is_array else kind
             for name, kind in written.arguments.items()
         )
-        name = self._free_name(written.name, kernels, source)
-        device = Device(name, source, result, parameters, written.follows, written.effect)
+        del self.whole.devices[key]  # its callees stand before it
+        device = Device(written.cpp_identifier, source, result, parameters, written.follows, written.effect)
         self.whole.devices[key] = device
         return device
-
-    def _free_name(self, name: str, kernels: tuple[Any, Any], source: str) -> str:
-        return name
 
 
 def _comment(docstring: str | None) -> list[str]:
@@ -192,6 +194,3 @@ def _head(name: str, parameters: list[str]) -> list[str]:
     if len(line) <= WIDTH:
         return [line]
     return [f"{name}(", *(f"    {p}," for p in parameters[:-1]), f"    {parameters[-1]}) {{"]
-
-
-__all__ = ["Effect", "Parameter", "Translation", "translate"]

@@ -6,9 +6,14 @@ import ast
 from dataclasses import replace
 from typing import Any
 
+import numba
+import numpy as np
+from numba.core import types
+
 from workbench.port.expression import Array, Effect, Expression, Level, literal
 from workbench.port.function import Value
-from workbench.port.kinds import INT, INT64, UINT32, Kind, limits
+from workbench.port.identifiers import identifier
+from workbench.port.kinds import INT, INT64, UINT32, Kind, kind_of, limits
 from workbench.port.operators import Operators
 from workbench.port.ranges import COORDINATES, GRID, SIZE, narrowed
 from workbench.port.scopes import Variable
@@ -56,12 +61,31 @@ class Values(Operators):
             values = self.outside(node)
             if isinstance(values[0], tuple):
                 return tuple(literal(value) for value in values[0])
+            if isinstance(values[0], np.ndarray):
+                return self._constant_array(node, values)
             return self.constant(node, values)
         if variable in self.arrays:
             return self.arrays[variable]
+        if variable in self.tuples:
+            return tuple(map(self.read, self.tuples[variable]))
         if variable.kind is None:
             raise self.refused(node, f"{node.id} is read before anything is assigned to it")
         return self.read(variable)
+
+    def _constant_array(self, node: ast.Name, values: tuple[np.ndarray, np.ndarray]) -> Array:
+        """An array from outside, which is a constant of the file."""
+        one, other = values
+        if one.dtype != other.dtype or not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
+            raise self.refused(node, f"{node.id} is one array for float32 and another for float64")
+        if one.dtype.kind not in "biuf" or one.size == 0:
+            raise self.refused(node, f"{node.id} is an array of {one.size} elements of {one.dtype}")
+        element = kind_of(numba.from_dtype(one.dtype))
+        dims = tuple(literal(size) for size in one.shape)
+        name = identifier(node.id)
+        sizes = "".join(f"[{size}]" for size in one.shape)
+        text = f"__constant__ const {self.cpp_name(element, node)} {name}{sizes} = {_braces(one)};\n"
+        self.whole.constants[id(one)] = (name, text)
+        return Array(name, kind_of(types.Array(element.single, one.ndim, "A")), False, dims)
 
     def read(self, variable: Variable) -> Expression:
         """The value of a variable, within what the conditions around say of it."""
@@ -145,7 +169,7 @@ class Values(Operators):
         """``array[index]``, with a tuple of indices or one."""
         nodes = index.elts if isinstance(index, ast.Tuple) else [index]
         if any(isinstance(one, (ast.Slice, ast.Starred)) for one in nodes):
-            raise self.refused(node, f"`{ast.unparse(node)}`: a slice is not translated; write a loop over the elements")
+            raise self.refused(node, f"`{ast.unparse(node)}` is a slice; write a loop over its elements")
         if len(nodes) == 1:
             found = self.value(nodes[0])
             indices = list(found) if isinstance(found, tuple) else [found]
@@ -190,3 +214,10 @@ class Values(Operators):
                 node, f"the index `{ast.unparse(node)}` may be negative: Numba counts it from the end, C++ does not"
             )
         return e.code
+
+
+def _braces(array: np.ndarray) -> str:
+    """An array's values as C++ has them behind its declaration."""
+    if array.ndim > 1:
+        return "{" + ", ".join(map(_braces, array)) + "}"
+    return "{" + ", ".join(literal(value.item()).code for value in array) + "}"

@@ -11,16 +11,17 @@ mean an earlier value.
 from __future__ import annotations
 
 import ast
+import copy
 
 from workbench.executors.cpu.dialect import stores
 from workbench.executors.cpu.ranges import Renamed
 
 
 def versions(body: list[ast.stmt], parameters: list[str]) -> list[ast.stmt]:
-    """The statements with the variables that are bound anew renamed from there on."""
+    """Copies of the statements with the variables that are bound anew renamed from there on."""
     bound = set(parameters)
     count = 0
-    body = list(body)
+    body = copy.deepcopy(body)
     for at, statement in enumerate(body):
         for variable in sorted(_bound_anew(statement) & bound):
             count += 1

@@ -44,7 +44,10 @@ struct Array {
   __device__ Array(T (&array)[A][B][C]) : Array(&array[0][0][0], {A, B, C}) {}
 
   // A view that may write serves where one that only reads is asked for.
-  __host__ __device__ operator Array<const T, N>() const { return {data, sizes, strides}; }
+  template <typename U = T, typename = std::enable_if_t<!std::is_const_v<U>>>
+  __host__ __device__ operator Array<const U, N>() const {
+    return {data, sizes, strides};
+  }
 
   __host__ __device__ int64_t shape(int axis) const { return sizes[axis]; }
 

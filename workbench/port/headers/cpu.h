@@ -16,7 +16,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __constant__
+#define __constant__ static
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
 

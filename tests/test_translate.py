@@ -1,0 +1,319 @@
+"""A kernel as CUDA C++: how it reads, what it means, what is warned of and what is refused."""
+
+import linecache
+import sys
+from pathlib import Path
+
+import numpy as np
+import ported_kernels
+import pytest
+import refused_kernels
+import torch
+from numba import cuda, float32, float64, int32, types
+
+import workbench as wb
+from workbench.errors import PortError
+from workbench.losses import cross_entropy, squared_distance, squared_error  # noqa: F401, so that their modules are there
+from workbench.port.translation import translate
+
+F32, F64 = types.float32[::1], types.float64[::1]
+I32, I64 = types.int32[::1], types.int64[::1]
+F32_2 = types.float32[:, ::1]
+
+
+def kernel_of(source, label):
+    """The kernel ``k`` of a source that has no file."""
+    file = f"<{label}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    namespace = {}
+    exec(compile(source, file, "exec"), namespace)
+    return namespace["k"]
+
+
+GOLDEN = Path(__file__).parent / "translations"
+
+
+def module(name):
+    return sys.modules[f"workbench.losses.{name}"]
+
+
+def _squared_error():
+    return [translate(module("squared_error").squared_error_gradient_kernel, (F32, F32, F32, F32))]
+
+
+def _squared_distance():
+    single, double = (module("squared_distance").KERNELS[dtype] for dtype in (torch.float32, torch.float64))
+    types_of = {"squared_distance": 3, "partial_squared_distance": 3, "total": 2}
+    return [translate(getattr(single, name), (F32,) * count, getattr(double, name)) for name, count in types_of.items()]
+
+
+def _cross_entropy():
+    inputs = (F32_2, I64, F32, F32, F32, types.int64)
+    return [
+        translate(module("cross_entropy").cross_entropy_kernel, (*inputs, F32, F32, F32)),
+        translate(module("cross_entropy").cross_entropy_gradient_kernel, (*inputs, F32, F32, F32, F32, F32_2)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["squared_error", "squared_distance", "cross_entropy"])
+def test_text(name):
+    text = ported_kernels.file_of(globals()[f"_{name}"]())
+    assert text == (GOLDEN / f"{name}.cu").read_text()
+
+
+@pytest.mark.parametrize("kernel", refused_kernels.CASES, ids=lambda kernel: kernel.py_func.__name__)
+def test_refused(kernel):
+    argument_types, message = refused_kernels.CASES[kernel]
+    with pytest.raises(PortError, match=rf"refused_kernels.py:\d*.*{message}"):
+        translate(kernel, argument_types)
+
+
+# one statement over x, y (float32), p, q (int64), r (int32), t (int32, the thread's), i (int64), n (int64) and the line
+# of C++ that it must become
+LINES = {
+    "out[i] = 0.5 * x[i]": "out[i] = 0.5 * x[i];",
+    "out[i] = 2 * x[i]": "out[i] = 2.0 * x[i];",
+    "out[i] = x[i] * p[i]": "out[i] = double(x[i]) * p[i];",
+    "out[i] = p[i] / q[i]": "out[i] = double(p[i]) / q[i];",
+    "out[i] = x[i] - x.dtype.type(1)": "out[i] = x[i] - scalar_t(1);",
+    "out[i] = float32(0.1) * x[i]": "out[i] = 0.1f * x[i];",
+    "out[i] = HALF * x[i]": "out[i] = HALF * x[i];",
+    "out[i] = p[i] // q[i]": "out[i] = floor_div(p[i], q[i]);",
+    "out[i] = i // 32": "out[i] = i / 32;",
+    "out[i] = t % 32 + p[i] % 32": "out[i] = t % 32 + floor_mod<int64_t>(p[i], 32);",
+    "out[i] = t * 7 + 1": "out[i] = t * 7 + 1;",
+    "out[i] = r[i] * 7": "out[i] = int64_t(r[i]) * 7;",
+    "out[i] = r[i] + q[i]": "out[i] = r[i] + q[i];",
+    "out[i] = 1 << (i & 63)": "out[i] = int64_t(1) << (i & 63);",
+    "out[i] = -t": "out[i] = -t;",
+    "out[i] = -cuda.threadIdx.x": "out[i] = -int64_t(threadIdx.x);",
+    "out[i] = x[i] ** 2": "out[i] = power<2>(x[i]);",
+    "out[i] = HALF ** 2": "out[i] = HALF * HALF;",
+    "out[i] = x[i] ** x[0]": "out[i] = pow(x[i], x[0]);",
+    "out[i] = x[i] % x[0]": "out[i] = floor_mod(x[i], x[0]);",
+    "out[i] = max(x[i], x[0], x[1])": "out[i] = fmax(fmax(x[i], x[0]), x[1]);",
+    "out[i] = max(x[i], 0.0)": "out[i] = fmax(double(x[i]), 0.0);",
+    "out[i] = min(p[i], n)": "out[i] = min(p[i], n);",
+    "out[i] = min(t, n)": "out[i] = min(int64_t(t), n);",
+    "out[i] = abs(x[i]) if x[i] < 0 else x[i]": "out[i] = x[i] < 0 ? fabs(x[i]) : x[i];",
+    "out[i] = x[i] < 0.1": "out[i] = x[i] < 0.1;",
+    "out[i] = 0 <= p[i] < n": "out[i] = 0 <= p[i] && p[i] < n;",
+    "out[i] = not (t < 3 and i > 2)": "out[i] = !(t < 3 && i > 2);",
+    "out[i] = (t < 3 and i > 2) or n == 1": "out[i] = (t < 3 && i > 2) || n == 1;",
+    "out[i] = p[i] and 7": "out[i] = p[i] ? 7 : p[i];",
+    "out[i] = (x[i] - 1) * (x[i] + 1)": "out[i] = (x[i] - 1.0) * (x[i] + 1.0);",
+    "out[i] = (x[i] / x[0]) * x[1]": "out[i] = (x[i] / x[0]) * x[1];",
+    "out[i] = math.exp(x[i] - x[0])": "out[i] = exp(x[i] - x[0]);",
+    "out[i] = math.exp(n)": "out[i] = exp(double(n));",
+    "out[i] = round(x[i])": "out[i] = int64_t(rint(x[i]));",
+    "out[i] = int(x[i])": "out[i] = int64_t(x[i]);",
+    "out[-1] = x[-2]": "out[out.size() - 1] = x[x.size() - 2];",
+    "out[i] += 1": "out[i] += 1.0;",
+    "out[i] //= x[0]": "out[i] = floor_div(out[i], x[0]);",
+    "out[i] = cuda.ballot_sync(0xFFFFFFFF, t < n)": "out[i] = int(__ballot_sync(0xFFFFFFFF, t < n));",
+    "out[i] = cuda.shfl_xor_sync(0xFFFFFFFF, x[i], 1)": "out[i] = __shfl_xor_sync(0xFFFFFFFF, x[i], 1);",
+    "cuda.atomic.max(out, 0, x[i])": "atomicMax(&out[0], x[i]);",
+    "out[i] = math.nan": "out[i] = NAN;",
+    "out[i] = z[i, t] + z.shape[1]": "out[i] = double(z(i, t)) + z.shape(1);",
+    "out[i] = cuda.blockDim.x * cuda.blockIdx.x": "out[i] = int64_t(blockDim.x) * blockIdx.x;",
+    "out[i] = cuda.popc(p[i])": "out[i] = __popcll(p[i]);",
+}
+
+HEAD = """\
+import math
+from numba import cuda, float32
+
+HALF = float32(0.5)
+
+@cuda.jit
+def k(x, z, p, q, r, n, out):
+    i = cuda.grid(1)
+    t = cuda.threadIdx.x
+"""
+
+
+@pytest.mark.parametrize("statement", LINES)
+def test_line(statement):
+    kernel = kernel_of(f"{HEAD}    {statement}\n", statement)
+    translation = translate(kernel, (F32, F32_2, I64, I64, I32, types.int64, F32))
+    assert translation.source.splitlines()[-2].strip() == LINES[statement]
+
+
+@cuda.jit
+def variables(x, out, n):
+    i = cuda.grid(1)
+    for k in range(n):
+        square = x[k] * x[k]
+        out[k] = square
+    for k in range(2, 8, 2):
+        square = x[k]  # another one
+        out[k] += square
+    if i > 0:
+        sign = 1
+        out[i - 1] = 0
+    else:
+        sign = -1
+    first, second = n, 2
+    first, second = second, first
+    double = first
+    while double > 0:
+        double //= 2
+    # what is left
+    out[i] = sign * second + double
+
+
+VARIABLES = """\
+template <typename scalar_t>
+__global__ void variables(Array<const scalar_t, 1> x, Array<scalar_t, 1> out, int64_t n) {
+  const int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  for (int64_t k = 0; k < n; ++k) {
+    const scalar_t square = x[k] * x[k];
+    out[k] = square;
+  }
+  for (int64_t k = 2; k < 8; k += 2) {
+    const scalar_t square = x[k];  // another one
+    out[k] += square;
+  }
+  int64_t sign;
+  if (i > 0) {
+    sign = 1;
+    out[i - 1] = 0;
+  } else {
+    sign = -1;
+  }
+  int64_t first = n;
+  int64_t second = 2;
+  const int64_t next_first = second;
+  const int64_t next_second = first;
+  first = next_first;
+  second = next_second;
+  int64_t double_ = first;
+  while (double_ > 0) {
+    double_ = floor_div<int64_t>(double_, 2);
+  }
+  // what is left
+  out[i] = sign * second + double_;
+}
+"""
+
+
+def test_variables_are_declared_where_they_are_used():
+    translation = translate(variables, (F32, F32, types.int64))
+    assert translation.source == VARIABLES
+    assert translation.warnings == ()
+
+
+@cuda.jit
+def shared(x, out):
+    tile = cuda.shared.array((4, 8), float32)
+    local = cuda.local.array(3, int32)
+    t = cuda.threadIdx.x
+    local[t % 3] = t
+    tile[t // 8, t % 8] = x[t]
+    cuda.syncthreads()
+    out[t] = tile[t % 4, t // 4] + local[t % 3]
+
+
+@cuda.jit
+def dynamic(x, out):
+    parts = cuda.shared.array(0, float64)
+    t = cuda.threadIdx.x
+    parts[t] = x[t]
+    cuda.syncthreads()
+    out[t] = parts[parts.size - 1 - t]
+
+
+TABLE = np.array([[0.5, 2], [1, 3]], np.float32)
+
+
+@cuda.jit
+def constant_array(x, out):
+    table = cuda.const.array_like(TABLE)
+    t = cuda.threadIdx.x
+    for k in range(cuda.blockDim.x):
+        out[t] += table[k % 2, 1] * TABLE[0, -1] * x[k]
+
+
+def test_constant_array():
+    found = translate(constant_array, (F32, F32))
+    assert found.devices == (("TABLE", "__constant__ const float TABLE[2][2] = {{0.5, 2.0}, {1.0, 3.0}};\n"),)
+    assert "  for (int k = 0; k < blockDim.x; ++k) {" in found.source
+    assert "    out[t] += TABLE[k % 2][1] * TABLE[0][2 - 1] * x[k];" in found.source
+
+
+def test_shared_memory():
+    found = translate(shared, (F32, F32))
+    assert "  __shared__ float tile[4][8];" in found.source  # float32 is meant, also in the twin
+    assert "  int local[3];" in found.source
+    assert "  out[t] = double(tile[t % 4][t / 4]) + local[t % 3];" in found.source
+    assert found.synchronises
+    assert not found.shared_dynamic
+    found = translate(dynamic, (F32, F32))
+    assert "  const auto parts = dynamic_shared<double>();" in found.source
+    assert found.shared_dynamic
+
+
+@cuda.jit
+def guarded(x, out, n):
+    i = cuda.grid(1)
+    if n < 0 or n >= x.size:
+        return
+    out[i] = x[n]
+    if 0 < i < n:
+        out[i] = x[i - 1]
+    out[i] = x[i - 1]
+
+
+def test_an_index_that_may_be_negative_is_warned_of():
+    (warning,) = translate(guarded, (F32, F32, types.int64)).warnings
+    line = guarded.py_func.__code__.co_firstlineno + 8
+    assert warning.endswith(
+        f"test_translate.py:{line}: guarded: the index `i - 1` may be negative: Numba counts it from the end, C++ does "
+        "not"
+    )
+
+
+def test_a_kernel_that_holds_on_to_float32_is_translated_for_it_alone():
+    kernel = module("squared_distance").KERNELS[torch.float32].total
+    translation = translate(kernel, (F32, F32))
+    assert not translation.templated
+    assert "__shared__ float of_warps[WARP];" in translation.source
+    assert translation.warnings[0].startswith("total_kernel: translated for float32 alone; with float64 arrays, ")
+
+
+def test_a_twin_must_be_of_the_same_lines():
+    with pytest.raises(PortError, match="guarded and its twin shared are not made by the same lines"):
+        translate(guarded, (F32, F32, types.int64), shared)
+
+
+def test_translations_run(tmp_path):
+    x = np.arange(32, dtype=np.float32)
+    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0)):
+        translation = translate(kernel, (F32, F32))
+        text = ported_kernels.file_of([translation]) + ported_kernels.CALLER
+        library = ported_kernels.compiled(
+            text + ported_kernels.caller_of(translation, "run"), tmp_path, kernel.py_func.__name__
+        )
+        found, wanted = np.zeros((2, 32), np.float32)
+        wb.launch(kernel[1, 32, 0, shared_bytes], x, wanted)
+        ported_kernels.call(library, "run", translation, ((1,), (32,), shared_bytes), (x, found))
+        np.testing.assert_array_equal(found, wanted)
+        assert wanted.any()
+
+
+@cuda.jit
+def divergent(x, out):
+    t = cuda.threadIdx.x
+    if t < 16:
+        cuda.syncthreads()
+    else:
+        out[t] = cuda.shfl_sync(0xFFFFFFFF, x[t], 0)
+
+
+def test_a_divergent_barrier_is_found(tmp_path):
+    translation = translate(divergent, (F32, F32))
+    text = ported_kernels.file_of([translation]) + ported_kernels.CALLER + ported_kernels.caller_of(translation, "run")
+    library = ported_kernels.compiled(text, tmp_path)
+    x = np.zeros(32, np.float32)
+    with pytest.raises(RuntimeError, match="divergent barrier: 16 of 32 threads wait for the block"):
+        ported_kernels.call(library, "run", translation, ((1,), (32,), 0), (x, x.copy()))

@@ -13,7 +13,8 @@ from workbench.errors import LaunchError
 from workbench.executors import Executor
 from workbench.numba_cuda import Configuration
 
-_ports: list[dict[str, Any]] = []
+_ports: list[dict[str, dict[str, Any]]] = []
+"""For each package, by a kernel's qualified name: the port of each fingerprint."""
 
 
 @contextlib.contextmanager
@@ -26,7 +27,10 @@ def ported(package: ModuleType) -> Iterator[None]:
     Raises LaunchError for a package that is no port, and at the launch of a kernel that has changed since.
     """
     kernels = vars(getattr(package, "kernels", None) or object) if isinstance(package, ModuleType) else {}
-    found = {kernel.prototype.partition(":")[2]: kernel for kernel in kernels.values() if hasattr(kernel, "prototype")}
+    found: dict[str, dict[str, Any]] = {}
+    for port in kernels.values():
+        if hasattr(port, "fingerprints"):
+            found.setdefault(port.prototype.partition(":")[2], {}).update(dict.fromkeys(port.fingerprints, port))
     if not found:
         raise LaunchError(f"{package!r} is not an extension that workbench.port wrote; import one and pass the module")
     _ports.append(found)
@@ -41,11 +45,12 @@ def of(kernel: Any) -> Executor | None:
     if not _ports:
         return None
     name = numba_cuda.python_function(kernel).__qualname__
-    port = next((found[name] for found in reversed(_ports) if name in found), None)
-    if port is None:
+    known = next((found[name] for found in reversed(_ports) if name in found), None)
+    if known is None:
         return None
-    if _fingerprint(kernel) != port.fingerprint:
-        raise LaunchError(f"{name} is not what {port.prototype} was when it was ported; port it again")
+    port = known.get(_fingerprint(kernel))
+    if port is None:
+        raise LaunchError(f"{name} is not what was ported: it has changed since, or has other constants; port it again")
     return Executor("ported", f"{port.prototype} was ported to C++", functools.partial(_launch, port))
 
 
@@ -56,6 +61,6 @@ def _launch(port: Any, configuration: Configuration, arguments: tuple[Any, ...])
 
 @functools.lru_cache
 def _fingerprint(kernel: Any) -> str:
-    from workbench.port.kernels import fingerprint
+    from workbench.port.fingerprint import fingerprint
 
     return fingerprint(kernel)

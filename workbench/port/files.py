@@ -74,7 +74,10 @@ def of_tests(name: str, found: Named, reference: Named | None, compiles: tuple[s
 def of_operators(name: str, operators: tuple[Operator, ...]) -> str:
     """The text of ``operators.py``."""
     imports = "".join(f"from .{one.stem} import {one.function}\n" for one in operators)
-    lines = [f'    {one.function}: _registered({one.function}, "{one.name}", "{one.schema}"),\n' for one in operators]
+    lines = [
+        f'    {one.function}: _registered({one.function}, "{one.name}", "{one.schema}", {not one.asks}),\n'
+        for one in operators
+    ]
     return template(
         "package/operators.py", **{"IMPORTS\n": imports, "    OPERATORS\n": "".join(lines), "PACKAGE": name}
     )
@@ -115,7 +118,8 @@ def of_readme(
 def _kernels(name: str, kernels: Iterable[PortedKernel], missing: tuple[str, ...]) -> str:
     text = template("package/kernels.py", PACKAGE=name, IMPORTED="Kernel, NotPorted" if missing else "Kernel")
     for kernel in kernels:
-        given = (f"torch.ops.{name}.{kernel.name}.default", f'"{kernel.prototype}"', f'"{kernel.fingerprint}"')
+        given = (f"torch.ops.{name}.{kernel.name}.default", f'"{kernel.prototype}"')
+        given += tuple(f'"{one}"' for one in kernel.fingerprints)
         text += f"{kernel.name} = Kernel(\n" + "".join(f"    {one},\n" for one in given) + ")\n"
     return text + "".join(f'{one} = NotPorted("{one}")\n' for one in missing)
 

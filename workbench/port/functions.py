@@ -20,6 +20,8 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 from workbench.port.bundle import Bundle
 
@@ -28,12 +30,16 @@ KINDS = {torch.Tensor: "Tensor", bool: "bool", int: "SymInt", float: "float", st
 
 @dataclass(frozen=True)
 class Operator:
-    """A Function and its operator: the file and class that it is in, the operator's name and its signature."""
+    """A Function and its operator: the file and class that it is in, the operator's name and its signature.
+
+    ``asks`` says that its forward asks whether values are true.
+    """
 
     stem: str
     function: str
     name: str
     schema: str
+    asks: bool
 
 
 def schema_of(function: type, inputs: tuple, output: Any) -> tuple[str | None, str]:
@@ -70,12 +76,14 @@ def operators_of(
         if schema is not None and bundle.cached:
             kept = " and ".join(sorted(bundle.cached))
             reason = f"{name} needs {kept}, whose cache would keep the tensors without memory that torch compiles with"
-        elif schema is not None and (problem := runs_without_memory(getattr(load(stem), name).forward, inputs)):
-            reason = f"{name}.forward cannot be run on tensors without memory, as torch compiles: {problem}"
+        elif schema is not None:
+            asks, problem = without_memory(getattr(load(stem), name).forward, inputs)
+            if problem:
+                reason = f"{name}.forward cannot be run on tensors without memory, as torch compiles: {problem}"
         if reason:
             apart.append(reason)
         else:
-            operators.append(Operator(stem, name, operator_name(function), schema))
+            operators.append(Operator(stem, name, operator_name(function), schema, asks))
     return tuple(operators), tuple(apart)
 
 
@@ -84,20 +92,43 @@ def operator_name(function: type) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", function.__name__).lower()
 
 
-def runs_without_memory(function: Callable, inputs: tuple) -> str:
-    """Run a function on tensors that have shapes and no memory. Returns why that cannot be, empty if it can."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
+class Answers(TorchFunctionMode):
+    """Answers the questions whether a tensor is true: the one of number ``yes`` with yes, all others with no."""
 
-    mode = FakeTensorMode()
-    given = [mode.from_tensor(x) if isinstance(x, torch.Tensor) else x for x in inputs]
+    def __init__(self, yes: int | None = None) -> None:
+        self.yes, self.asked = yes, 0
+
+    def __torch_function__(self, function: Any, kinds: Any, arguments: tuple = (), keywords: dict | None = None) -> Any:
+        if function is torch.Tensor.__bool__:
+            self.asked += 1
+            return self.asked - 1 == self.yes
+        return function(*arguments, **(keywords or {}))
+
+
+def without_memory(forward: Callable, inputs: tuple) -> tuple[bool, str]:
+    """Run a forward on tensors that have shapes and no memory: whether it asks if values are true, and what went wrong.
+
+    What it asks is taken for a check of its inputs: yes must have it raise, or return what no does.
+    """
+
+    def attempt(answers: Answers) -> Any:
+        mode = FakeTensorMode()
+        given = [mode.from_tensor(x) if isinstance(x, torch.Tensor) else x for x in inputs]
+        with mode, answers:
+            output = forward(*given)
+        outputs = output if isinstance(output, tuple) else (output,)
+        return [(x.shape, x.stride(), x.dtype, x.device) for x in outputs]
+
+    answers = Answers()
     try:
-        with mode:
-            function(*given)
+        returned = attempt(answers)
     except Exception as problem:
-        if type(problem).__name__ in ("DataDependentOutputException", "GuardOnDataDependentSymNode"):
-            return "its Python asks for the values of tensors"
-        return _reason(problem)
-    return ""
+        return False, _reason(problem)
+    for yes in range(answers.asked):
+        with contextlib.suppress(Exception):
+            if attempt(Answers(yes)) != returned:
+                return True, "what it returns depends on the values of tensors"
+    return answers.asked > 0, ""
 
 
 def compiled(function: Callable, operators: tuple[type, ...], inputs: tuple) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -30,15 +31,22 @@ TAKEN = {"grid", "block", "shared_bytes", "call", "self", "node"}
 """Names that a parameter of an operator cannot have: the launch's own, and two that torch's Python takes for itself."""
 
 
-def kernels_file(name: str, kernels: Iterable[PortedKernel]) -> str:
+def kernels_file(title: str, kernels: Iterable[PortedKernel]) -> str:
     """The text of ``kernels.cuh``: device functions once each, each kernel, in the order of the launches."""
-    parts, written = [], set()
+    parts: list[str] = []
+    sources: dict[str, str] = {}
     for kernel in kernels:
-        for source in (*(source for _, source in kernel.translation.devices), kernel.translation.source):
-            if source not in written:
-                written.add(source)
-                parts.append(source.rstrip() + "\n")
-    head = f'// The kernels of {name}.\n#pragma once\n\n#include "port.cuh"\n\nusing namespace port;\n'
+        renamed: dict[str, str] = {}
+        for name, source in (*kernel.translation.devices, (kernel.name, kernel.translation.source)):
+            for before, after in renamed.items():
+                source = re.sub(rf"\b{before}\b", after, source)
+            if sources.get(name, source) != source:  # another kernel has another function of this name
+                renamed[name] = f"{name}_of_{kernel.name}"
+                source = re.sub(rf"\b{name}\b", renamed[name], source)
+            if sources.get(renamed.get(name, name)) != source:
+                sources[renamed.get(name, name)] = source
+                parts.append(source)
+    head = f'// The kernels of {title}.\n#pragma once\n\n#include "port.cuh"\n\nusing namespace port;\n'
     return "\n".join([head, *parts])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import keyword
 import shutil
 import tempfile
@@ -13,12 +12,11 @@ from typing import Any
 
 import torch
 
-from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.port import files
 from workbench.port.bundle import Bundle
 from workbench.port.functions import Operator, compiled, loaded, operators_of
-from workbench.port.kernels import PortedKernel, translated
+from workbench.port.kernels import Kernels, PortedKernel
 from workbench.port.subject import callable_of, called, named, observe
 
 
@@ -76,18 +74,17 @@ def write(
     double = observe(callable_of(found), inputs, torch.float64)
     if not single.launches:
         raise PortError(f"{found.name} launched no kernel for these inputs; hand port inputs that make it launch one")
-    kernels = translated(single.launches, double.launches, step)
-    missing: dict[str, None] = {}
-    bundle = Bundle(found.module, functools.partial(_name_of, kernels, missing), files.OWN)
+    kernels = Kernels(single.launches, double.launches, step)
+    bundle = Bundle(found.module, kernels.name_of, files.OWN)
     stem, _ = bundle.add(found.module, found.name)
     step("write")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder)
-        translations, left = tuple(kernels.values()), tuple(missing)
+        translations, left = tuple(kernels.ported.values()), tuple(kernels.missing)
         _put(draft, files.of_package(name, found, stem, translations, left, bundle))
-        with loaded(draft, name, (*kernels, *missing)) as load:
+        with loaded(draft, name, (*kernels.ported, *kernels.missing)) as load:
             operators, apart = operators_of(single.applied, bundle, load)
-            taken = tuple(getattr(load(one.stem), one.function) for one in operators)
+            taken = tuple(getattr(load(one.stem), one.function) for one in operators if not one.asks)
             compiles = compiled(called(found, getattr(load(stem), found.name)), taken, inputs)
         warnings = tuple(warning for kernel in translations for warning in kernel.translation.warnings)
         about = (translations, left, operators, apart, compiles, warnings)
@@ -103,14 +100,6 @@ def _package_name(name: str) -> str:
     name = name.replace("-", "_")
     if not name.isidentifier() or keyword.iskeyword(name):
         raise PortError(f"{name!r} cannot be the name of a Python package; pass name=, such as name='my_loss'")
-    return name
-
-
-def _name_of(kernels: dict[str, PortedKernel], missing: dict[str, None], kernel: Any) -> str:
-    """The name of a kernel that Python names. Updates: ``missing``, where it is none of those translated."""
-    name = numba_cuda.python_function(kernel).__name__
-    if name not in kernels:
-        missing[name] = None
     return name
 
 

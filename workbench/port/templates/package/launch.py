@@ -19,13 +19,13 @@ class Configured(NamedTuple):
 class Kernel:
     """A C++ operator that runs a kernel: it writes into some of the tensors that it is given, and returns nothing.
 
-    ``prototype`` and ``fingerprint`` say which Python kernel it was ported from, and of which source.
+    ``prototype`` and ``fingerprints`` say which Python kernel it was ported from, and tell its source.
     """
 
-    def __init__(self, operator: Any, prototype: str, fingerprint: str) -> None:
+    def __init__(self, operator: Any, prototype: str, *fingerprints: str) -> None:
         self.operator = operator
         self.prototype = prototype
-        self.fingerprint = fingerprint
+        self.fingerprints = fingerprints
         # what torch runs in place of the kernel where tensors have no memory, as while it compiles
         torch.library.register_fake(operator.name(), lambda *arguments: None)
 

@@ -13,6 +13,7 @@ import torch
 import PACKAGE
 import workbench as wb
 from prototype import prototype, reference
+from workbench.port.fingerprint import fingerprint
 from workbench.recording import recorded
 
 DEVICE = "cuda" if torch.cuda.is_available() and not os.environ.get("VARIABLE_CPU") else "cpu"
@@ -23,6 +24,8 @@ EXAMPLE = torch.load(Path(__file__).parent / "example.pt")
 FLOATING = [k for k, x in enumerate(EXAMPLE) if isinstance(x, torch.Tensor) and x.is_floating_point()]
 MOVING = [k for k in FLOATING if EXAMPLE[k].requires_grad] or FLOATING
 ROWS = EXAMPLE[MOVING[0]].shape[0] if EXAMPLE[MOVING[0]].dim() else None
+
+KERNELS = [kernel for kernel in vars(PACKAGE.kernels).values() if hasattr(kernel, "fingerprints")]
 
 TAKEN = "HOW"
 """How torch.compile takes the function: whole, in parts or not."""
@@ -131,7 +134,7 @@ def test_opcheck_of_each_kernel(dtype):
     with recorded() as launches:
         values_and_gradients(prototype, inputs(dtype, 33 if ROWS else None))
     for launch in launches:
-        kernel = getattr(PACKAGE.kernels, launch.name)
+        kernel = next(k for k in KERNELS if fingerprint(launch.kernel) in k.fingerprints)
         given = [x.detach() if isinstance(x, torch.Tensor) else x for x in launch.arguments]
         configured = kernel[launch.grid, launch.block]
         torch.library.opcheck(kernel.operator, (*given, configured.grid, configured.block, launch.shared_bytes))

@@ -42,8 +42,8 @@ class Kernels:
         self.ported: dict[str, PortedKernel] = {}
         self.missing: dict[str, str] = {}
         self._names: dict[int, tuple[Any, str]] = {}
-        wide = _by_place(double)
-        for place, kernels in _by_place(single).items():
+        narrow, wide = _by_place(single), _by_place(double)
+        for place, kernels in narrow.items():
             others = wide.pop(place, [])
             if len(kernels) != len(others):
                 raise PortError(
@@ -90,6 +90,11 @@ def _by_place(launches: list[Launch]) -> dict[str, list[tuple[Any, tuple]]]:
             found[place].append((launch.kernel, given))
         elif known != given:
             raise _two_sets(place, known, given)
+    for place, kernels in found.items():
+        if len({fingerprint(kernel) for kernel, _ in kernels}) < len(kernels):
+            raise PortError(
+                f"{place} is made anew at each call; make the kernel once, at the top of the module or in a dict there"
+            )
     return found
 
 

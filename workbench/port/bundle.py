@@ -19,7 +19,7 @@ from typing import Any
 from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.port.kernel_tables import expression, holds_kernel
-from workbench.port.modules import Definition, Import, Module, imported, is_installed, module, names_taken
+from workbench.port.modules import Definition, Import, Module, imported, is_installed, names_taken
 
 LAUNCHING = {"workbench", "workbench.launch"}
 LAUNCHED = {"launch", "blocks"}
@@ -48,12 +48,13 @@ class Bundle:
         self.kernels = kernels
         self.taken = taken
         self.of: dict[str, File] = {}
+        self.read: dict[str, Module] = {}
         self.requirements: set[str] = set()
         self.cached: set[str] = set()
 
     def add(self, module_name: str, name: str) -> tuple[str, str]:
         """Carry a name of a module, with all that it reaches. Returns the file's stem and the name there."""
-        source = module(module_name)
+        source = self._module(module_name)
         if not source.defining(name) and name in source.imports:
             found = source.imports[name]
             return self.add(found.module, found.attribute or name)
@@ -64,6 +65,11 @@ class Bundle:
     def files(self) -> dict[str, str]:
         """The text of each file, by its name."""
         return {f"{file.stem}.py": _written(file) for file in self.of.values()}
+
+    def _module(self, name: str) -> Module:
+        if name not in self.read:
+            self.read[name] = Module(name)
+        return self.read[name]
 
     def _file(self, source: Module) -> File:
         if source.name not in self.of:
@@ -176,7 +182,7 @@ class Bundle:
                 raise PortError(
                     f"{file.source.place(tree.body[0])} hands the module {name!r} on; import what it takes by its name"
                 )
-            other = self._file(module(value.__name__))
+            other = self._file(self._module(value.__name__))
             for node in attributes:
                 if isinstance(getattr(value, node.attr, None), ModuleType):
                     raise PortError(

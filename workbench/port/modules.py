@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import importlib.util
 import inspect
 import symtable
@@ -90,12 +89,6 @@ class Module:
             described = isinstance(node, (ast.Assign, ast.AnnAssign)) and follows is not None and _is_text(follows)
             last = follows.end_lineno if described else node.end_lineno
             self.definitions.append(Definition(node, first, last, names))
-
-
-@functools.cache
-def module(name: str) -> Module:
-    """The Module of this name, read once."""
-    return Module(name)
 
 
 def imported(node: ast.Import | ast.ImportFrom, inside: ModuleType) -> dict[str, Import]:

@@ -34,7 +34,7 @@ TESTS = [
 SINGLES = [
     "({f} + {h})", "({f} - {h})", "{f} * {h}", "{f} / {h}", "-{f}", "abs({f})", "min({f}, {h})", "max({f}, {h})",
     "({f} if {q} else {h})", "({f} % {h})", "({f} // {h})", "{f} ** 2", "({f}) ** 3", "{f} ** {e}", "{f} ** -2",
-    "math.sqrt({f})", "math.floor({f})", "math.copysign({f}, {h})", "math.fabs({f})", "float32({a})", "float32({d})",
+    "math.sqrt({f})", "math.floor({f})", "math.copysign({f}, x[t])", "math.fabs({f})", "float32({a})", "float32({d})",
     "math.fmod({f}, {h})", "x.dtype.type({c})", "x.dtype.type(0.3) * {f}", "({f} + float32(0.1))", "x[{a} % 64]",
     "float32({q})", "math.ceil({f}) * {h}",
 ]  # fmt: skip
@@ -97,7 +97,7 @@ class _Writer:
         self.put(1, "a0, a1 = p[i], q[i]")
         self.put(1, f"a2 = {r.choice(['m', '5', 'int64(q[i])', 't'])}")
         self.put(1, "f0, f1 = x[i], x[(i + 7) % 64]")
-        self.put(1, "d0, d1 = y[i], y[63 - i]")
+        self.put(1, "d0, d1 = y[i], y[i ^ 63]")
         for _ in range(r.randint(1, 5)):
             self.statement(1)
         for k in range(3):

@@ -66,13 +66,6 @@ def whole_array(x, out):
     out[:] = 0
 
 
-@cuda.jit(device=True)
-def factorial(n):
-    if n < 2:
-        return 1
-    return n * factorial(n - 1)
-
-
 @cuda.jit
 def match_of_all(x, out):
     mask, _ = cuda.match_all_sync(0xFFFFFFFF, 3)

@@ -86,7 +86,11 @@ LINES = {
     "out[i] = r[i] + q[i]": "out[i] = r[i] + q[i];",
     "out[i] = 1 << (i & 63)": "out[i] = int64_t(1) << (i & 63);",
     "out[i] = -t": "out[i] = -t;",
-    "out[i] = -cuda.threadIdx.x": "out[i] = -int64_t(threadIdx.x);",
+    "out[i] = -cuda.threadIdx.x": "out[i] = -int(threadIdx.x);",
+    "out[i] = -r[i]": "out[i] = -r[i];",
+    "out[i] = -(-x[i])": "out[i] = -(-x[i]);",
+    "out[i] = (p[i] + n) % 7": "out[i] = floor_mod<int64_t>(p[i] + n, 7);",
+    "out[i] = -uint32(t) + ~uint8(t)": "out[i] = uint64_t(-uint32_t(t)) + uint8_t(~uint8_t(t));",
     "out[i] = x[i] ** 2": "out[i] = power<2>(x[i]);",
     "out[i] = HALF ** 2": "out[i] = HALF * HALF;",
     "out[i] = x[i] ** x[0]": "out[i] = pow(x[i], x[0]);",
@@ -121,7 +125,7 @@ LINES = {
 
 HEAD = """\
 import math
-from numba import cuda, float32
+from numba import cuda, float32, uint8, uint32
 
 HALF = float32(0.5)
 
@@ -241,6 +245,25 @@ def test_constant_array():
     assert "    out[t] += TABLE[k % 2][1] * TABLE[0][2 - 1] * x[k];" in found.source
 
 
+@cuda.jit(device=True)
+def twice(v):
+    return v + v
+
+
+@cuda.jit
+def overloads(x, p, out):
+    """Ends with a \\"""
+    t = cuda.threadIdx.x
+    out[t] = twice(x[t]) + twice(p[t]) + twice(t)
+
+
+def test_a_device_function_has_a_name_for_each_set_of_types():
+    found = translate(overloads, (F32, I64, F32))
+    assert [name for name, _ in found.devices] == ["twice", "twice_2", "twice_3"]
+    assert "  out[t] = double(twice(x[t])) + twice_2(p[t]) + twice_3(t);" in found.source
+    assert found.source.startswith("// Ends with a \\ .\n")
+
+
 def test_shared_memory():
     found = translate(shared, (F32, F32))
     assert "  __shared__ float tile[4][8];" in found.source  # float32 is meant, also in the twin
@@ -251,6 +274,24 @@ def test_shared_memory():
     found = translate(dynamic, (F32, F32))
     assert "  const auto parts = dynamic_shared<double>();" in found.source
     assert found.shared_dynamic
+
+
+@cuda.jit
+def leaks(x, d, p, out):
+    i = cuda.grid(1)
+    out[i] = 0.1 * x[i]
+    out[i] = float32(0.1) * x[i]
+    d[i] = 0.5 * d[i] + p[i]
+    out[i] = p[i] / 2
+
+
+def test_float64_is_warned_of():
+    first = leaks.py_func.__code__.co_firstlineno
+    found = [warning.split("test_translate.py:")[1] for warning in translate(leaks, (F32, F64, I64, F32)).warnings]
+    assert found == [
+        f"{first + 3}: leaks: `0.1 * x[i]` is computed in float64",
+        f"{first + 6}: leaks: `p[i] / 2` is computed in float64",
+    ]
 
 
 @cuda.jit
@@ -317,3 +358,26 @@ def test_a_divergent_barrier_is_found(tmp_path):
     x = np.zeros(32, np.float32)
     with pytest.raises(RuntimeError, match="divergent barrier: 16 of 32 threads wait for the block"):
         ported_kernels.call(library, "run", translation, ((1,), (32,), 0), (x, x.copy()))
+
+
+@cuda.jit
+def halves(x, out):
+    t = cuda.threadIdx.x
+    if t < 16:
+        value = cuda.shfl_xor_sync(0xFFFF, x[t], 1)
+    else:
+        value = cuda.shfl_xor_sync(0xFFFF0000, x[t], 2)
+        value += cuda.shfl_xor_sync(0xFFFF0000, value, 4)
+    if cuda.any_sync(0xFFFFFFFF, t == 40):
+        value = -value
+    out[t] = value
+
+
+def test_lanes_meet_those_of_their_own_mask(tmp_path):
+    translation = translate(halves, (F32, F32))
+    text = ported_kernels.file_of([translation]) + ported_kernels.CALLER + ported_kernels.caller_of(translation, "run")
+    library = ported_kernels.compiled(text, tmp_path)
+    x, found = np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
+    ported_kernels.call(library, "run", translation, ((1,), (32,), 0), (x, found))
+    t = np.arange(32)
+    np.testing.assert_array_equal(found, np.where(t < 16, t ^ 1, (t ^ 2) + (t ^ 6)))

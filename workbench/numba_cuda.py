@@ -347,6 +347,13 @@ def signature_on_cuda(called: Any, argument_types: tuple) -> Any:
         return None
 
 
+def unified_on_cuda(one: Any, other: Any) -> Any:
+    """The type of a value in a kernel that is of one type or the other, or None if they have none in common."""
+    from numba.cuda.descriptor import cuda_target
+
+    return cuda_target.typing_context.unify_types(one, other)
+
+
 @functools.cache
 def _signature_on_cuda(called: Any, argument_types: tuple) -> Any:
     from numba import cuda

@@ -10,7 +10,6 @@ from numba.core import types
 from workbench.port.expression import Array, Effect, Expression, Level
 from workbench.port.function import Value
 from workbench.port.guards import Guards
-from workbench.port.identifiers import identifier
 from workbench.port.kinds import Kind, fits, limits, unified
 from workbench.port.ranges import joined, widened
 from workbench.port.scopes import Variable
@@ -59,7 +58,7 @@ class Assignments(Guards):
         now = (kind, found, natural)
         if now != (variable.kind, variable.range, variable.natural):
             self.changed = True
-        variable.kind, variable.cpp, variable.code = kind, kind, identifier(variable.name)
+        variable.kind, variable.cpp, variable.code = kind, kind, self.identifier(variable.name)
         variable.range, variable.natural = found, natural
 
     def declare(self, variable: Variable) -> None:
@@ -81,7 +80,7 @@ class Assignments(Guards):
             if not isinstance(place, Expression):
                 raise self.refused(node, "C++ does not fill a whole array; write a loop over the elements")
             self.effect = Effect.WRITES
-            self.put(f"{place.code} = {value.stored};", comment)
+            self.put(f"{place.code} = {value.into(place.kind)};", comment)
         else:
             raise self.refused(node, f"`{ast.unparse(target)}` is nothing that C++ can assign to here")
 
@@ -97,9 +96,9 @@ class Assignments(Guards):
         self.keep(node, variable, value)
         if variable.at is node:
             const = "const " if variable.stores == 1 else ""
-            self.put(f"{const}{self.cpp_name(variable.kind)} {variable.code} = {value.stored};", comment)
+            self.put(f"{const}{self.cpp_name(variable.kind)} {variable.code} = {value.into(variable.kind)};", comment)
         else:
-            self.put(f"{variable.code} = {value.stored};", comment)
+            self.put(f"{variable.code} = {value.into(variable.kind)};", comment)
 
     def _store_tuple(self, node: ast.stmt, variable: Variable, values: tuple) -> None:
         """A tuple is a variable for each of its parts."""
@@ -126,7 +125,7 @@ class Assignments(Guards):
             self.arrays[variable] = value
             return
         self.cpp_name(value.kind.element)
-        name = identifier(variable.name)
+        name = self.identifier(variable.name)
         self.put(f"const {value.type_name} {name} = {value.code};", comment)
         self.arrays[variable] = Array(name, value.kind, value.writable)
 
@@ -184,7 +183,7 @@ class Assignments(Guards):
             return value
         label = target.id if isinstance(target, ast.Name) else "value"
         name = self.fresh(f"next_{label}")
-        self.put(f"const {self.cpp_name(value.kind)} {name} = {value.stored};")
+        self.put(f"const {self.cpp_name(value.kind)} {name} = {value.into(value.kind)};")
         return Expression(name, Level.PRIMARY, value.kind, value.kind, value.range, value.natural)
 
     def fresh(self, name: str) -> str:
@@ -213,7 +212,7 @@ class Assignments(Guards):
         dims = shape if isinstance(shape, tuple) else (shape,)
         if any(not isinstance(e, Expression) or e.range is None or e.range[0] != e.range[1] for e in dims):
             raise self.refused(node, f"the shape `{ast.unparse(given['shape'])}` is no constant")
-        name = identifier(variable.name)
+        name = self.identifier(variable.name)
         kind = Kind(*(types.Array(one, len(dims), "A") for one in element))
         if operation == "shared.array" and len(dims) == 1 and dims[0].range[0] == 0:
             self.whole.shared_dynamic = True
@@ -246,7 +245,7 @@ class Assignments(Guards):
             self.keep(node, variable, after)
         else:
             self.effect = Effect.WRITES
-        text = f"{before.code} = {after.stored};"
+        text = f"{before.code} = {after.into(before.kind)};"
         if after.left == before.code:
             symbol = after.code[len(before.code) + 1 :].split(" ", 1)[0]
             text = f"{before.code} {symbol}= {after.right};"

@@ -113,7 +113,7 @@ class Calls(Values):
         if operation == "syncwarp":
             arguments = self._arguments(node, 0, 1)
             self._waits()
-            return self._nothing(f"__syncwarp({', '.join(e.stored for e in arguments)})")
+            return self._nothing(f"__syncwarp({', '.join(e.code for e in arguments)})")
         if operation in FENCES:
             self.effect = Effect.WRITES
             return self._nothing(f"__{operation}()")
@@ -146,13 +146,13 @@ class Calls(Values):
             return self._nothing("__syncthreads()")
         (e,) = self._arguments(node, 1, 1)
         found = (0, 1024) if operation == "syncthreads_count" else (0, 1)
-        return Expression(f"__{operation}({e.stored})", Level.PRIMARY, INT, INT, found, True, effect=Effect.WRITES)
+        return Expression(f"__{operation}({e.code})", Level.PRIMARY, INT, INT, found, True, effect=Effect.WRITES)
 
     def _shuffle(self, node: ast.Call, operation: str) -> Expression:
         mask, value, lane = self._arguments(node, 3, 3)
         result, _ = self.signature(node, operation, (mask.kind, value.kind, lane.kind))
         self._meets()
-        code = f"__{operation}({mask.stored}, {typed(value, result).code}, {lane.stored})"
+        code = f"__{operation}({mask.code}, {typed(value, result).code}, {lane.code})"
         # a value of any lane, and each has the range
         effect = max(Effect.MEETS, mask.effect, value.effect, lane.effect)
         return Expression(code, Level.PRIMARY, result, result, value.range, value.natural, effect=effect)
@@ -165,7 +165,7 @@ class Calls(Values):
         mask, test = self._arguments(node, 2, 2)
         self._meets()
         effect = max(Effect.MEETS, mask.effect, test.effect)
-        code = f"__{operation}({mask.stored}, {test.stored})"
+        code = f"__{operation}({mask.code}, {test.code})"
         if VOTES[operation] == BOOL:
             return Expression(code, Level.PRIMARY, BOOL, INT, (0, 1), True, effect=effect)
         return Expression(f"int({code})", Level.PRIMARY, INT, INT, limits(types.int32), effect=effect)
@@ -293,7 +293,7 @@ class Calls(Values):
             elif parameter == SCALAR_KIND and not explicit:
                 arguments.append(typed(one, parameter).code)
             else:
-                arguments.append(one.stored)
+                arguments.append(one.into(parameter))
         if device.templated:
             self.follows = True
         name = f"{device.name}<scalar_t>" if explicit else device.name
@@ -329,7 +329,7 @@ class Calls(Values):
 
 def typed_for(e: Expression, element: Kind) -> str:
     """A value that a function template with the type of a pointer's target converts by itself, if it is a constant."""
-    return e.stored if e.constant is not None or e.cpp == element else typed(e, element).code
+    return e.into(element) if e.constant is not None or e.cpp == element else typed(e, element).code
 
 
 def _type_called(values: tuple[Any, Any]) -> Kind | None:

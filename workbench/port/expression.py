@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
 from numba.core import types
 
 from workbench.port.kinds import (
@@ -61,8 +62,9 @@ class Expression:
     """C++ text whose value has the type ``kind`` in Numba and ``cpp`` in C++, and is the same in both.
 
     ``range`` is known of integers. ``natural`` says that it is not negative unless it overflowed. ``constant`` has the
-    values of a constant in the float32 translation and its twin; ``bare`` is the text where the type follows from the
-    place, as in ``scalar_t total = 0``. ``left`` and ``right`` are the operands of a plain C++ operator, as written.
+    values of a constant in the float32 translation and its twin; ``bare`` is the text where its type follows from that
+    of the place, as in ``scalar_t total = 0``. An author's own parentheses stay around an operand that is
+    ``parenthesized``. ``left`` and ``right`` are the operands of a plain C++ operator.
     """
 
     code: str
@@ -74,17 +76,17 @@ class Expression:
     constant: tuple[Any, Any] | None = None
     bare: str | None = None
     effect: Effect = Effect.NONE
+    parenthesized: bool = False
     left: str | None = None
     right: str | None = None
 
     def at(self, level: Level) -> str:
         """The text as an operand of an operator that binds as tightly as this."""
-        return self.code if self.level >= level else f"({self.code})"
+        return self.code if self.level >= level and not self.parenthesized else f"({self.code})"
 
-    @property
-    def stored(self) -> str:
+    def into(self, kind: Kind) -> str:
         """The text where C++ converts to the type of the place by itself: an assignment, a return, a parameter."""
-        return self.code if self.bare is None else self.bare
+        return self.bare if self.bare is not None and self.kind == kind else self.code
 
     @property
     def is_simple(self) -> bool:
@@ -148,32 +150,48 @@ def typed(e: Expression, kind: Kind) -> Expression:
         respelled = _respelled(e, kind)
         if respelled is not None:
             return respelled
-    if e.bare is not None and e.constant is not None and kind.is_float:
-        return cast(replace(e, code=e.bare), kind)
     return cast(e, kind)
 
 
 def _respelled(e: Expression, kind: Kind) -> Expression | None:
     """A literal in another type, where C++ has a literal of that type."""
     value = e.constant[0]
-    if kind == DOUBLE and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
-        return replace(literal(float(value)), kind=kind, cpp=kind, constant=(float(value),) * 2)
-    if kind == FLOAT and math.isfinite(value) and not isinstance(value, bool):
-        return replace(e, code=f"{float(value)!r}f", kind=kind, cpp=kind)
+    if isinstance(value, bool) or not math.isfinite(value) or abs(value) >= 2**53:
+        return None
+    if kind == DOUBLE and isinstance(value, int):
+        return replace(literal(float(value)), kind=kind, cpp=kind)
+    if kind == FLOAT:
+        found = converted(e.constant, kind)
+        return replace(e, code=f"{float(value)!r}f", kind=kind, cpp=kind, range=None, constant=found)
     return None
+
+
+def converted(constant: tuple[Any, Any], kind: Kind) -> tuple[Any, Any]:
+    """The values that a constant has in another type, in each translation."""
+
+    def of_one(value: Any, one: Any) -> Any:
+        if one == types.float32:
+            return float(np.float32(value))
+        if one == types.float64:
+            return float(value)
+        if isinstance(one, types.Boolean):
+            return bool(value)
+        return value
+
+    return of_one(constant[0], kind.single), of_one(constant[1], kind.double)
 
 
 def cast(e: Expression, kind: Kind) -> Expression:
     """The expression converted, as in ``double(x)``; the bare text is the one before."""
-    bare = None
-    if e.constant is not None:
-        bare = e.code
+    bare, constant = None, None
+    if e.constant is not None and kind.is_float:
+        bare, constant = e.code, converted(e.constant, kind)
     found = e.range if kind.is_integer and e.range is not None and fits(e.range, kind.single) else None
     if kind.is_integer and found is None:
         found = limits(kind.single)
     natural = kind.is_integer and (found[0] >= 0 or (e.natural and e.kind.is_integer))
     return Expression(
-        f"{cpp_name(kind)}({e.code})", Level.PRIMARY, kind, kind, found, natural, e.constant, bare, e.effect
+        f"{cpp_name(kind)}({e.code})", Level.PRIMARY, kind, kind, found, natural, constant, bare, e.effect
     )
 
 

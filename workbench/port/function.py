@@ -11,13 +11,12 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core import types
-from numba.cuda.descriptor import cuda_target
 
 from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.kernel import describe
 from workbench.port.expression import Array, Effect, Expression, Level, literal
-from workbench.port.identifiers import identifier
+from workbench.port.identifiers import TAKEN, of_function
 from workbench.port.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
 from workbench.port.scopes import Variable, scopes_of
 from workbench.port.text import Text
@@ -80,6 +79,7 @@ class Function:
         self.result: Kind | None = None
         self.scopes = scopes_of(self.tree)
         self.guards: list[dict] = []
+        self.hidden: set[str] = set()  # names of variables that would hide a function
         self._check_parameters(arguments)
         self.arguments = dict(zip(self.parameters, map(plain, arguments), strict=True))
         self.inferred = self._infer(arguments)
@@ -106,13 +106,18 @@ class Function:
 
     @functools.cached_property
     def cpp_identifier(self) -> str:
-        """The function's name in C++, which no other function of the translation has; overloads share one."""
-        name = wanted = identifier(self.name)
+        """The function's name in C++; for arguments of other types, as of another function, it has a number."""
+        name = wanted = of_function(self.name)
+        key = (*map(id, self.kernels), *self.arguments.values())
         number = 1
-        while self.whole.names.setdefault(name, tuple(map(id, self.kernels))) != tuple(map(id, self.kernels)):
+        while self.whole.names.setdefault(name, key) != key:
             number += 1
             name = f"{wanted}_{number}"
         return name
+
+    def identifier(self, name: str) -> str:
+        """The C++ name of a variable, or of a constant from outside."""
+        return f"{name}_" if name in TAKEN or name in self.hidden else name
 
     # -- what is said to people
 
@@ -123,8 +128,9 @@ class Function:
         self.whole.warnings[f"{self.file}:{node.lineno}: {self.name}: {text}"] = None
 
     def note_float64(self, node: ast.AST, *operands: Expression) -> None:
-        """Warn of arithmetic in float64 that some operand does not ask for."""
-        if any(e.kind != DOUBLE or e.constant is not None for e in operands):
+        """Warn of arithmetic in float64 with a float32, or with integers alone."""
+        floats = [e for e in operands if e.kind.is_float]
+        if not floats or any(e.kind != DOUBLE for e in floats):
             self.warn(node, f"`{ast.unparse(node)}` is computed in float64")
 
     # -- types
@@ -154,7 +160,7 @@ class Function:
         return result, tuple(plain(Kind(*pair)) for pair in zip(found[0].args, found[1].args, strict=True))
 
     def unify(self, node: ast.AST, one: Any, other: Any) -> Any:
-        found = cuda_target.typing_context.unify_types(one, other)
+        found = numba_cuda.unified_on_cuda(one, other)
         if found is None:
             raise self.refused(node, f"`{ast.unparse(node)}` is {one} or {other}, which have no common type")
         return found
@@ -195,7 +201,7 @@ class Function:
             value = one
         elif plain_values[0] == float(np.float32(plain_values[1])):
             value = other  # the same number, rounded to each type
-        code = identifier(node.id)
+        code = self.identifier(node.id)
         self.constants[code] = f"constexpr {name} {code} = {value};"
         found = (plain_values[0],) * 2 if kind.is_integer else None
         return Expression(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 KEYWORDS = """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class
     co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype
@@ -13,17 +16,27 @@ KEYWORDS = """
 """
 
 WRITTEN = """
-    abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh dynamic_shared erf erfc exp exp2
-    expm1 fabs floor floor_div floor_mod fma fmax fmin fmod hypot int16_t int64_t int8_t isfinite isinf isnan
-    lane_id lanemask_lt launch lgamma log log10 log1p log2 max min nextafter port pow power remainder rint
-    scalar_t sin sinh sqrt tan tanh tgamma trunc uint16_t uint32_t uint64_t uint8_t Array INFINITY NAN NULL
-    threadIdx blockIdx blockDim gridDim warpSize dim3 std main unix linux
+    Array INFINITY NAN NULL blockDim blockIdx dim3 gridDim int16_t int64_t int8_t linux main port scalar_t std threadIdx
+    uint16_t uint32_t uint64_t uint8_t unix warpSize
 """
-"""What the translator writes itself, and a variable of the name would hide."""
+"""What the translator writes itself, or the compiler knows, wherever it stands."""
+
+FUNCTIONS = """
+    abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh dynamic_shared erf erfc exp exp2 expm1 fabs
+    floor floor_div floor_mod fma fmax fmin fmod hypot isfinite isinf isnan lane_id lanemask_lt launch lgamma log log10
+    log1p log2 max min nextafter pow power remainder rint sin sinh sqrt tan tanh tgamma trunc
+"""
 
 TAKEN = frozenset((KEYWORDS + WRITTEN).split())
 
+CALLED = frozenset(FUNCTIONS.split())
 
-def identifier(name: str) -> str:
-    """The C++ name of a Python variable or function: its own, or with an underscore where C++ uses it otherwise."""
-    return f"{name}_" if name in TAKEN else name
+
+def of_function(name: str) -> str:
+    """The C++ name of a Python function: its own, or with an underscore where C++ uses it otherwise."""
+    return f"{name}_" if name in TAKEN | CALLED else name
+
+
+def hidden(names: Iterable[str], text: str) -> set[str]:
+    """The names of variables that would hide a function that the text calls."""
+    return {name for name in names if name in CALLED and re.search(rf"\b{name}[(<]", text)}

@@ -13,7 +13,7 @@ from numba.core import types
 from workbench.port.expression import Effect, Expression, Level, computed, literal, order, typed
 from workbench.port.function import Function
 from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
-from workbench.port.ranges import combined, joined
+from workbench.port.ranges import SIZE, combined, joined
 
 BINARY = {
     ast.Add: (operator.add, "+", Level.SUM),
@@ -55,7 +55,7 @@ class Operators(Function):
         """A scalar, in the parentheses that its author put around it."""
         found = self.scalar(node)
         if found.level < Level.UNARY and isinstance(node, ast.BinOp) and self.text.has_parentheses(node):
-            return replace(found, code=f"({found.code})", level=Level.PRIMARY)
+            return replace(found, parenthesized=True)
         return found
 
     def operation(self, node: ast.AST, op: ast.operator, a: Expression, b: Expression) -> Expression:
@@ -111,7 +111,8 @@ class Operators(Function):
         return *tries[-1], result
 
     def _division(self, symbol: str, result: Kind, a: Expression, b: Expression, facts: dict) -> Expression:
-        if result.is_integer and a.range[0] >= 0 and b.range[0] >= 0:
+        # a thread that has an element of an array divides by no extent of 0
+        if result.is_integer and a.range[0] >= 0 and (b.range[0] > 0 or b.range == SIZE):
             one, other, cpp = self._agree(a, b, result, facts["range"])
             plain_symbol = symbol[0]
             code = f"{one.at(Level.PRODUCT)} {plain_symbol} {other.at(Level.UNARY)}"
@@ -124,7 +125,7 @@ class Operators(Function):
         if all(e.cpp == kind for e in arguments):
             code = f"{helper}({', '.join(e.code for e in arguments)})"
         else:
-            code = f"{helper}<{self.cpp_name(kind)}>({', '.join(e.stored for e in arguments)})"
+            code = f"{helper}<{self.cpp_name(kind)}>({', '.join(e.into(kind) for e in arguments)})"
         return Expression(code, Level.PRIMARY, kind, kind, **facts)
 
     def _shift(self, symbol: str, level: Level, result: Kind, a: Expression, b: Expression, facts: dict) -> Expression:
@@ -148,7 +149,7 @@ class Operators(Function):
             base = typed(a, result)
             return Expression(f"power<{exponent}>({base.code})", Level.PRIMARY, result, result, **facts)
         if b.kind.is_integer:
-            return Expression(f"power({typed(a, result).code}, {b.stored})", Level.PRIMARY, result, result, **facts)
+            return Expression(f"power({typed(a, result).code}, {b.code})", Level.PRIMARY, result, result, **facts)
         code = f"pow({typed(a, wanted[0]).code}, {typed(b, wanted[1]).code})"
         return Expression(code, Level.PRIMARY, result, result, **facts)
 
@@ -158,22 +159,27 @@ class Operators(Function):
         a = self.operand(node.operand)
         if isinstance(node.op, ast.UAdd):
             return a
-        if isinstance(node.op, ast.USub) and a.constant is not None and not a.code.isidentifier() and a.bare is None:
+        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             return literal(-a.constant[0], f"-{a.code}" if a.code.startswith("0x") else None)
         function, symbol = self.unary[type(node.op)]
         result, _ = self.signature(node, function, (a.kind,))
         if result.is_float:
-            code = f"{symbol}{a.at(Level.UNARY)}"
-            bare = None if a.bare is None else f"{symbol}{a.bare}"
-            return Expression(code, Level.UNARY, result, a.cpp, bare=bare, effect=a.effect)
+            return Expression(f"{symbol}{_after(symbol, a)}", Level.UNARY, result, a.cpp, effect=a.effect)
+        return self._of_bits(symbol, result, a)
+
+    def _of_bits(self, symbol: str, result: Kind, a: Expression) -> Expression:
+        """``-a`` or ``~a`` of an integer, which Numba computes in the type of ``a`` before it widens the result."""
         found = (-a.range[1], -a.range[0]) if symbol == "-" else (~a.range[1], ~a.range[0])
-        found = found if fits(found, result.single) else limits(result.single)
-        cpp = a.cpp.map(promoted)
-        if not all(fits(found, one) and fits(a.range, one) for one in cpp):
-            a, cpp = typed(a, result), result
-        # two minus signs in a row would be a decrement
-        inner = f"({a.code})" if a.code.startswith(symbol) else a.at(Level.UNARY)
-        return Expression(f"{symbol}{inner}", Level.UNARY, result, cpp, found, found[0] >= 0, effect=a.effect)
+        cpp, wraps = a.cpp.map(promoted), not all(fits(found, one) for one in a.kind)
+        if wraps or not all(fits(found, one) and fits(a.range, one) for one in cpp):
+            a, cpp = typed(a, a.kind), a.kind.map(promoted)
+        code = f"{symbol}{_after(symbol, a)}"
+        if not wraps:
+            return Expression(code, Level.UNARY, result, cpp, found, found[0] >= 0, effect=a.effect)
+        level, found = Level.UNARY, limits(a.kind.single)
+        if cpp != a.kind:
+            code, level, cpp = f"{self.cpp_name(a.kind)}({code})", Level.PRIMARY, a.kind
+        return Expression(code, level, result, cpp, found, found[0] >= 0, effect=a.effect)
 
     @staticmethod
     def _negated(e: Expression) -> Expression:
@@ -287,3 +293,8 @@ class Operators(Function):
                         f"`{ast.unparse(node)}`: one part writes what another may read, and C++ does not fix which "
                         "comes first; give the first a name on a line of its own",
                     )
+
+
+def _after(symbol: str, e: Expression) -> str:
+    """An operand behind its sign; two signs in a row would be a decrement."""
+    return f"({e.code})" if e.code.startswith(symbol) else e.at(Level.UNARY)

@@ -93,8 +93,9 @@ def joined(a: Range | None, b: Range | None) -> Range | None:
 
 
 def widened(before: Range, now: Range) -> Range:
-    """A range that grew from one pass to the next, let go to where it grows to."""
-    return (before[0] if now[0] >= before[0] else -ENDLESS), (before[1] if now[1] <= before[1] else ENDLESS)
+    """A range that grew from one pass to the next, let go to where it grows to: down to 0, or without a bound."""
+    low = before[0] if now[0] >= before[0] else 0 if now[0] >= 0 else -ENDLESS
+    return low, (before[1] if now[1] <= before[1] else ENDLESS)
 
 
 def narrowed(a: Range, b: Range) -> Range:

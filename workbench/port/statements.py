@@ -8,7 +8,6 @@ from typing import Any
 from workbench.port.assignments import INDENT, Assignments
 from workbench.port.expression import Effect, Expression, Level, literal
 from workbench.port.guards import Guard
-from workbench.port.identifiers import identifier
 from workbench.port.kinds import fits, limits
 from workbench.port.scopes import is_stored
 
@@ -71,13 +70,13 @@ class Statements(Assignments):
         elif self.result is None:
             raise self.refused(node, "a kernel returns nothing")
         else:
-            self.put(f"return {self.scalar(node.value).stored};", comment)
+            self.put(f"return {self.scalar(node.value).into(self.result)};", comment)
 
     # -- branches and loops
 
     def _if(self, node: ast.If, before: int, head: str = "if") -> None:
         test = self.truth(node.test)
-        self.put(f"{head} ({test.stored}) {{", self.text.trailing(node))
+        self.put(f"{head} ({test.code}) {{", self.text.trailing(node))
         other = node.orelse[0].lineno if node.orelse else before
         self.block(node.body, node.lineno, other, self.known(node.test, True, node.body))
         if not node.orelse:
@@ -99,7 +98,7 @@ class Statements(Assignments):
         if node.orelse:
             raise self.refused(node, "C++ has no `else` of a loop")
         test = self.truth(node.test)
-        self.put(f"while ({test.stored}) {{", self.text.trailing(node))
+        self.put(f"while ({test.code}) {{", self.text.trailing(node))
         self.block(node.body, node.lineno, before, self.known(node.test, True, node.body))
         self.put("}")
 
@@ -107,7 +106,7 @@ class Statements(Assignments):
         if node.orelse or not isinstance(node.target, ast.Name):
             raise self.refused(node, "C++ has no `else` of a loop, and counts with one variable")
         variable = self.scopes.of[id(node.target)]
-        name = identifier(variable.name) if variable.counts else self.fresh(f"next_{variable.name}")
+        name = self.identifier(variable.name) if variable.counts else self.fresh(f"next_{variable.name}")
         if isinstance(node.iter, ast.Call) and self.outside(node.iter.func) == (range, range):
             head, first = self._range(node, name)
         else:
@@ -148,7 +147,7 @@ class Statements(Assignments):
         natural = start.natural if not down else stop.range[0] >= -1
         counter = Expression(name, Level.PRIMARY, kind, kind, found, natural)
         one, other = self.comparable(counter, stop, (kind, kind))
-        return f"{type_name} {name} = {start.stored}; {one.code} {symbol} {other.at(Level.SHIFT)}; {by}", counter
+        return f"{type_name} {name} = {start.into(kind)}; {one.code} {symbol} {other.at(Level.SHIFT)}; {by}", counter
 
     def _fixed(self, node: ast.For, argument: ast.expr | None, e: Expression, label: str) -> Expression:
         """A bound of a range, which Python evaluates once: under a name where the loop could change it."""
@@ -157,7 +156,7 @@ class Statements(Assignments):
         if e.effect == Effect.NONE and not names & assigned:
             return e
         name = self.fresh(label)
-        self.put(f"const {self.cpp_name(e.kind)} {name} = {e.stored};")
+        self.put(f"const {self.cpp_name(e.kind)} {name} = {e.into(e.kind)};")
         return Expression(name, Level.PRIMARY, e.kind, e.kind, e.range, e.natural)
 
     def _over_tuple(self, node: ast.For, name: str) -> tuple[str, Expression]:
@@ -174,7 +173,7 @@ class Statements(Assignments):
         found = (min(e.range[0] for e in values), max(e.range[1] for e in values)) if kind.is_integer else None
         variable = self.scopes.of[id(node.target)]
         const = "const " if variable.counts else ""
-        head = f"{const}{self.cpp_name(kind)} {name} : {{{', '.join(e.stored for e in values)}}}"
+        head = f"{const}{self.cpp_name(kind)} {name} : {{{', '.join(e.into(kind) for e in values)}}}"
         return head, Expression(name, Level.PRIMARY, kind, kind, found, all(e.natural for e in values))
 
 
@@ -183,7 +182,7 @@ def _step(name: str, step: Expression, down: bool) -> str:
         return f"--{name}" if down else f"++{name}"
     if down and step.constant is not None:
         return f"{name} -= {step.code.removeprefix('-')}"
-    return f"{name} += {step.stored}"
+    return f"{name} += {step.code}"
 
 
 def _leaves(statements: list[ast.stmt]) -> bool:

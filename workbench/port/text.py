@@ -21,7 +21,10 @@ class Text:
         self.comments: dict[int, tuple[int, str]] = {}
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
-                self.comments[token.start[0] + self.first - 1] = (token.start[1], token.string.lstrip("#").strip())
+                self.comments[token.start[0] + self.first - 1] = (
+                    token.start[1],
+                    commented(token.string.lstrip("#").lstrip()),
+                )
 
     def stands_alone(self, line: int) -> bool:
         """Whether a line has nothing but a comment."""
@@ -58,3 +61,9 @@ class Text:
     def is_elif(self, node: ast.If) -> bool:
         """Whether an ``if`` was written as ``elif``."""
         return self.lines[node.lineno - self.first][node.col_offset :].startswith(b"elif")
+
+
+def commented(line: str) -> str:
+    """A line as a C++ comment has it, which a backslash at the end would lead on to the next line."""
+    line = line.rstrip()
+    return f"{line} ." if line.endswith("\\") else line

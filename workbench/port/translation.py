@@ -1,9 +1,18 @@
-"""translate: a ``numba.cuda.jit`` kernel as readable CUDA C++, templated on the type of its arrays."""
+"""translate: a ``numba.cuda.jit`` kernel as readable CUDA C++, templated on the type of its arrays.
+
+Types are Numba's own: each operation is resolved as it is for the GPU, and each variable held against what Numba infers
+for it. A function is gone through until what is known of its variables stays the same: their types, and the ranges of
+those that are integers, from which follows where C++ needs a cast, and where ``//`` may be ``/``.
+
+``kinds`` and ``ranges`` are that knowledge, ``expression`` a piece of C++ with it; ``operators``, ``values``, ``calls``
+and ``guards`` write expressions, ``assignments`` and ``statements`` lines; ``scopes`` says where a variable is
+declared, ``text`` what the author wrote beside the code. ``headers`` is what the written C++ includes.
+"""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numba.core import types
@@ -12,10 +21,11 @@ from workbench import numba_cuda
 from workbench.errors import PortError
 from workbench.port.expression import Array, array_type
 from workbench.port.function import Device, Whole
-from workbench.port.identifiers import identifier
+from workbench.port.identifiers import hidden
 from workbench.port.kinds import Kind, limits, plain
 from workbench.port.scopes import Variable
 from workbench.port.statements import Statements
+from workbench.port.text import commented
 
 WIDTH = 120
 MOST_PASSES = 40
@@ -125,9 +135,14 @@ class _Written(Statements):
             self.passes += 1
             if self.passes > MOST_PASSES:
                 raise self.refused(self.tree, "what its variables are does not settle")
+            self._name_parameters()
             self.lines, self.depth, self.changed = [], 0, False
             self.taken = set(self.names[0].local) | {part.name for parts in self.tuples.values() for part in parts}
             self.block(self._body(), self.tree.lineno, self.tree.end_lineno + 1)
+            if not self.changed:
+                found = hidden(self.names[0].local, "\n".join(self.lines)) - self.hidden
+                self.changed = bool(found)
+                self.hidden |= found
         parameters = [self._parameter(name, kind) for name, kind in self.arguments.items()]
         lines = _comment(ast.get_docstring(self.tree))
         if self.follows:
@@ -141,23 +156,30 @@ class _Written(Statements):
         return body[1:] if ast.get_docstring(self.tree) is not None and len(body) > 1 else body
 
     def _bind_parameters(self) -> None:
+        self.bound: dict[str, Variable] = {}
         variables = {v.name: v for v in self.scopes.of.values() if v.is_parameter}
         for name, kind in self.arguments.items():
             variable = variables.get(name) or Variable(name, is_parameter=True)
+            self.bound[name] = variable
             if kind.is_array:
                 if variable.stores:
                     raise self.refused(self.tree, f"{name} is an array, and is assigned to; use another name")
-                self.arrays[variable] = Array(identifier(name), kind, name in self.written)
+                self.arrays[variable] = Array(name, kind, name in self.written)
                 continue
             variable.kind = variable.cpp = kind
-            variable.code = identifier(name)
             variable.range = limits(kind.single) if kind.is_integer else None
             variable.natural = kind.is_integer and variable.range[0] >= 0
+
+    def _name_parameters(self) -> None:
+        for name, variable in self.bound.items():
+            variable.code = self.identifier(name)
+            if variable in self.arrays:
+                self.arrays[variable] = replace(self.arrays[variable], code=variable.code)
 
     def _parameter(self, name: str, kind: Kind) -> str:
         self.cpp_name(kind.element if kind.is_array else kind)
         type_name = array_type(kind, name in self.written) if kind.is_array else self.cpp_name(kind)
-        return f"{type_name} {identifier(name)}"
+        return f"{type_name} {self.identifier(name)}"
 
     def device(self, node: ast.AST, kernels: tuple[Any, Any], arguments: tuple[Kind, ...]) -> Device:
         key = (*map(id, kernels), arguments)
@@ -186,7 +208,7 @@ class _Written(Statements):
 
 
 def _comment(docstring: str | None) -> list[str]:
-    return [f"// {line}".rstrip() for line in (docstring or "").strip().splitlines()]
+    return [f"// {commented(line)}".rstrip() for line in (docstring or "").strip().splitlines()]
 
 
 def _head(name: str, parameters: list[str]) -> list[str]:

@@ -12,7 +12,6 @@ from numba.core import types
 
 from workbench.port.expression import Array, Effect, Expression, Level, literal
 from workbench.port.function import Value
-from workbench.port.identifiers import identifier
 from workbench.port.kinds import INT, INT64, UINT32, Kind, kind_of, limits
 from workbench.port.operators import Operators
 from workbench.port.ranges import COORDINATES, GRID, SIZE, narrowed
@@ -81,7 +80,7 @@ class Values(Operators):
             raise self.refused(node, f"{node.id} is an array of {one.size} elements of {one.dtype}")
         element = kind_of(numba.from_dtype(one.dtype))
         dims = tuple(literal(size) for size in one.shape)
-        name = identifier(node.id)
+        name = self.identifier(node.id)
         sizes = "".join(f"[{size}]" for size in one.shape)
         text = f"__constant__ const {self.cpp_name(element, node)} {name}{sizes} = {_braces(one)};\n"
         self.whole.constants[id(one)] = (name, text)

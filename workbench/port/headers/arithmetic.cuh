@@ -9,7 +9,7 @@
 
 namespace port {
 
-// a % b with the sign of b. Modulo 0, an integer gives 0.
+// a % b with the sign of b. Modulo 0, an integer gives 0 and a float NaN.
 template <typename T>
 __device__ T floor_mod(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -29,10 +29,13 @@ __device__ T floor_mod(T a, T b) {
   }
 }
 
-// a // b, rounded towards minus infinity. By 0, an integer gives 0.
+// a // b, rounded towards minus infinity. By 0, an integer gives 0 and a float a / 0.
 template <typename T>
 __device__ T floor_div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
+    if (b == 0) {
+      return a / b;
+    }
     const T remainder = fmod(a, b);
     T quotient = (a - remainder) / b;
     if (remainder != 0 && (remainder < 0) != (b < 0)) {

@@ -36,6 +36,7 @@ constexpr int warpSize = port::WARP;
 namespace port {
 
 inline thread_local std::vector<char> dynamic_memory;
+inline thread_local Fibers fibers;
 
 inline int lane_id() {
   return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % WARP;
@@ -49,7 +50,6 @@ inline void become(unsigned thread) {
 // another; synchronises says that they do, so that each needs a stack of its own.
 template <bool synchronises, typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t, Arguments... arguments) {
-  static thread_local Fibers fibers;
   const unsigned threads = block.x * block.y * block.z;
   gridDim = grid;
   blockDim = block;

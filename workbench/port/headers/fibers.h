@@ -4,10 +4,12 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace port {
@@ -137,7 +139,11 @@ class Fibers {
     bool released = false;
     for (unsigned lane = 0; lane < count; ++lane) {
       const unsigned mask = fibers_[first + lane].mask & live;
-      if (!(waiting >> lane & 1) || (mask & ~waiting) != 0) {
+      unsigned same = 0;  // lanes that wait with the same mask
+      for (unsigned each = 0; each < count; ++each) {
+        same |= unsigned((waiting >> each & 1) && (fibers_[first + each].mask & live) == mask) << each;
+      }
+      if (!(same >> lane & 1) || (mask & ~same) != 0) {
         continue;
       }
       for (unsigned each = 0; each < count; ++each) {

@@ -1,7 +1,8 @@
 """How many wrong gradients the audit catches, and torch.autograd.gradcheck, and how long each takes.
 
-``python benchmarks/audit.py`` hands both the wrong functions of tests/wrong_gradients.py and tests/wrong_elsewhere.py,
-and right ones: torch's own losses and activations, and everything in workbench.losses. It prints Markdown.
+``python benchmarks/audit.py`` hands both the wrong functions of tests/wrong_*.py, and right ones: torch's own losses
+and activations, and everything in workbench.losses and workbench.patterns but the stand-in, whose gradient is not the
+derivative on purpose. Kinks are declared to the audit; gradcheck takes no such thing. It prints Markdown.
 """
 
 from __future__ import annotations
@@ -16,33 +17,58 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 import torch
+import wrong_at_kinks
+import wrong_elsewhere
+import wrong_gradients
+import wrong_outputs
+import wrong_reductions
 from cpu_executor import markdown, processor
 from right_functions import RIGHT
 from tqdm import tqdm
-from wrong_elsewhere import CASES
-from wrong_gradients import WRONG
 
 import workbench as wb
-from workbench import losses
+from workbench import losses, patterns
 from workbench.bench import duration
 
-WRONG_FUNCTIONS = {w.id: (w.function, w.inputs, w.reference) for w in WRONG}
-WRONG_FUNCTIONS |= {name: (case[0], case[2], case[1]) for name, case in CASES.items()}
+WRONG_FUNCTIONS = {w.id: (w.function, w.inputs, w.reference) for w in wrong_gradients.WRONG}
+WRONG_FUNCTIONS |= {name: (case[0], case[2], case[1]) for name, case in wrong_elsewhere.CASES.items()}
+WRONG_FUNCTIONS |= {
+    name: (case[0], (wrong_outputs.X, wrong_outputs.Y), wrong_outputs.sums_and_products)
+    for name, case in (wrong_outputs.ALONE | wrong_outputs.TOGETHER).items()
+}
+WRONG_FUNCTIONS |= {
+    name: (case[0], (wrong_reductions.X, wrong_reductions.Y), torch.nn.functional.mse_loss)
+    for name, case in wrong_reductions.WRONG.items()
+}
+WRONG_FUNCTIONS |= {
+    f"{name}, with the mean": (case[0], (wrong_reductions.X, wrong_reductions.Y), wrong_reductions.defaulting(default))
+    for (name, case), default in zip(wrong_reductions.OF_A_MEAN.items(), ("none", "sum"), strict=True)
+}
+WRONG_FUNCTIONS |= {name: (case[0], case[2], case[1], case[3]) for name, case in wrong_at_kinks.CASES.items()}
+
+ROWS = 64
+"""Of the examples, so that gradcheck ends: it takes a whole Jacobian."""
+
+
+def few(example: Callable) -> list[torch.Tensor]:
+    return [x[:ROWS].detach().requires_grad_(x.requires_grad) for x in example(torch.device("cpu"))]
+
 
 RIGHT_FUNCTIONS = {name: (f, inputs, f) for name, (f, inputs) in RIGHT.items()}
 RIGHT_FUNCTIONS |= {
-    loss.name: (loss.function, loss.example(torch.device("cpu")), loss.reference) for loss in losses.ALL.values()
+    one.name: (one.function, few(one.example), one.reference)
+    for one in (*losses.ALL.values(), *(p for p in patterns.ALL.values() if not p.stand_in))
 }
 
 
-def audited(function: Callable, inputs: tuple, reference: Callable) -> bool:
+def audited(function: Callable, inputs: tuple, reference: Callable, kinks: dict | None = None) -> bool:
     try:
-        return wb.audit(function, *inputs, reference=reference).passed
+        return wb.audit(function, *inputs, reference=reference, kinks=kinks).passed
     except Exception:
         return False
 
 
-def checked(function: Callable, inputs: tuple, _: Callable, fast: bool = False) -> bool:
+def checked(function: Callable, inputs: tuple, *_: object, fast: bool = False) -> bool:
     some = any(x.requires_grad for x in inputs)
     doubled = [
         x.detach().double().requires_grad_(x.requires_grad or not some) if x.is_floating_point() else x for x in inputs
@@ -53,8 +79,8 @@ def checked(function: Callable, inputs: tuple, _: Callable, fast: bool = False) 
         return False
 
 
-def checked_fast(function: Callable, inputs: tuple, reference: Callable) -> bool:
-    return checked(function, inputs, reference, fast=True)
+def checked_fast(function: Callable, inputs: tuple, *_: object) -> bool:
+    return checked(function, inputs, fast=True)
 
 
 CHECKERS = {"audit": audited, "gradcheck": checked, "gradcheck, fast_mode": checked_fast}

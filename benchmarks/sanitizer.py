@@ -75,7 +75,7 @@ def cases() -> dict[str, tuple]:
     n, rows, classes, points, width = 1 << 20, 1 << 16, 10, 256, 64
     x = torch.randn(n)
     logits, target = torch.randn(rows, classes), torch.arange(rows) % classes
-    weights = (torch.ones(classes), torch.empty(0), torch.ones(rows))
+    weights = (torch.ones(rows), torch.ones(classes), torch.empty(0))
     per_row = [torch.empty(rows) for _ in range(3)]
     a, b = torch.randn(points, width), torch.randn(points, width)
     tiles = points // TILE

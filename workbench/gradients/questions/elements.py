@@ -9,6 +9,9 @@ import torch
 LOOKED_AT = 64
 """Elements that are moved one by one, at most; of more than that, these lie evenly over the tensor."""
 
+WORK = 1 << 22
+"""Elements to evaluate for those that are looked at, about: of a large tensor there are fewer, but at least four."""
+
 Disagreement = Callable[[torch.Tensor], tuple[float, float] | None]
 """Of flat indices: what the gradient and what differences say of a move of these elements, where the two disagree."""
 
@@ -19,10 +22,11 @@ def wrong_elements(disagreement: Disagreement, shape: torch.Size) -> str:
     The move of all elements together disagrees. The first is found by halving: of two halves the first that disagrees.
     """
     n = shape.numel()
-    looked_at = torch.arange(n) if n <= LOOKED_AT else torch.linspace(0, n - 1, LOOKED_AT, dtype=torch.float64).long()
+    count = min(n, LOOKED_AT, max(4, WORK // n))
+    looked_at = torch.linspace(0, n - 1, count, dtype=torch.float64).round().long()
     wrong = [k for k in looked_at.tolist() if disagreement(torch.tensor([k]))]
     first = min(wrong, default=n)
-    if n > LOOKED_AT:
+    if n > count:
         first = min(first, _halved(disagreement, n))
     pair = disagreement(torch.tensor([first])) if first < n else None
     if n == 1 or pair is None:
@@ -30,11 +34,11 @@ def wrong_elements(disagreement: Disagreement, shape: torch.Size) -> str:
     claimed, found = pair
     ratio = f", {claimed / found:.6g} times that" if claimed and found else ""
     at = [int(k) for k in torch.unravel_index(torch.tensor(first), shape)]
-    of = f"{n:,} elements" if n <= LOOKED_AT else f"{LOOKED_AT} elements looked at, among {n:,},"
-    count = f"{len(wrong):,} of {of} {'is' if len(wrong) == 1 else 'are'} wrong; the first is"
+    of = f"{n:,} elements" if n <= count else f"{count} elements looked at, among {n:,},"
+    how = f"{len(wrong):,} of {of} {'is' if len(wrong) == 1 else 'are'} wrong; the first is"
     if not wrong:
-        count = f"none of {of} is wrong; halving finds one"
-    return f"{count} at {at}, where the backward says {claimed:.6g} and differences say {found:.6g}{ratio}"
+        how = f"none of {of} is wrong; halving finds one"
+    return f"{how} at {at}, where the backward says {claimed:.6g} and differences say {found:.6g}{ratio}"
 
 
 def _halved(disagreement: Disagreement, n: int) -> int:

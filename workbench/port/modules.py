@@ -7,7 +7,6 @@ import importlib.util
 import inspect
 import symtable
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -130,8 +129,7 @@ def is_installed(name: str) -> bool:
         return True
     spec = getattr(sys.modules.get(top), "__spec__", None) or _spec(top)
     places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
-    roots = [Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")]
-    return any(Path(place).resolve().is_relative_to(root) for place in places if place for root in roots)
+    return any({"site-packages", "dist-packages"} & set(Path(place).parts) for place in places)
 
 
 def _spec(name: str) -> Any:

@@ -10,11 +10,13 @@ import warnings
 from typing import Any
 
 from workbench.bench import bench
-from workbench.errors import CompileError, KernelFault, LaunchError
+from workbench.errors import CompileError, KernelFault, LaunchError, PortError
 from workbench.executors import Executor, best_device, executor
+from workbench.executors.ported import ported
 from workbench.launch import blocks, launch, on_cpu
 from workbench.numba_cuda import let_compile_trace
 from workbench.on_import import when_imported
+from workbench.port import port
 from workbench.sanitizer import sanitize
 
 _LAZY = {
@@ -38,12 +40,15 @@ __all__ = [
     "Executor",
     "KernelFault",
     "LaunchError",
+    "PortError",
     "bench",
     "best_device",
     "blocks",
     "executor",
     "launch",
     "on_cpu",
+    "port",
+    "ported",
     "sanitize",
     *_LAZY,
 ]

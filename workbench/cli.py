@@ -1,4 +1,4 @@
-"""The command line: tour, lab, list, audit, report."""
+"""The command line: tour, lab, list, audit, report, port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import NoReturn
 
-COMMANDS = ("tour", "lab", "list", "audit", "report")
+COMMANDS = ("tour", "lab", "list", "audit", "report", "port")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,8 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     report.add_argument("--arch", default="sm_90", help="the GPU's architecture, sm_75 to sm_121 (sm_90)")
     report.add_argument("--lines", action="store_true", help="also show source, PTX and machine code side by side")
+    port = commands.add_parser("port", help="write a loss as a PyTorch extension in CUDA C++")
+    port.add_argument(
+        "name",
+        metavar="NAME",
+        help="a loss or a pattern that `workbench list` names, or path/to/file.py:Function, where the file also has "
+        "example(), which returns the inputs, and may have reference(*inputs), the same in plain torch",
+    )
+    port.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or an empty directory")
     chosen = parser.parse_args(arguments)
-    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit, "report": _report}[chosen.command]
+    run = {"tour": _tour, "lab": _lab, "list": _list, "audit": _audit, "report": _report, "port": _port}[chosen.command]
     return run(chosen)
 
 
@@ -208,3 +216,53 @@ def _report(chosen: argparse.Namespace) -> int:
     parts = [str(part) for one in found for part in ((one, one.lines()) if chosen.lines else (one,))]
     print("\n\n".join(parts))
     return 0
+
+
+def _port(chosen: argparse.Namespace) -> int:
+    import torch
+
+    from workbench import losses, patterns, port
+    from workbench.errors import LaunchError, PortError
+
+    known = losses.ALL | patterns.ALL
+    try:
+        if ".py:" in chosen.name:
+            function, inputs, reference = _from_file(chosen.name)
+        elif chosen.name in known:
+            subject = known[chosen.name]
+            function, inputs, reference = subject.function, subject.example(torch.device("cpu")), subject.reference
+        else:
+            nearest = _nearest(chosen.name, tuple(known), "`workbench list` names them all")
+            raise LookupError(f"there is no loss or pattern {chosen.name!r}{nearest}")
+        print(port(function, *inputs, to=chosen.to, reference=reference))
+    except (PortError, LaunchError, LookupError) as problem:
+        print(f"workbench: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _from_file(place: str) -> tuple:
+    """A function of a user's own file, the inputs that example() there returns, and reference or None.
+
+    Raises LookupError for a file, a function or an example() that is not there.
+    """
+    import importlib.util
+
+    path, _, title = place.rpartition(":")
+    if not Path(path).is_file():
+        raise LookupError(f"there is no file {path}")
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    functions = tuple(name for name, value in vars(module).items() if callable(value) and not name.startswith("_"))
+    if title not in functions:
+        raise LookupError(f"{path} has no {title!r}{_nearest(title, functions)}")
+    if "example" not in functions:
+        raise LookupError(
+            f"{path} has no example(); write one that returns the inputs for {title}, such as\n"
+            "    def example():\n        return (torch.randn(100),)"
+        )
+    inputs = module.example()
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    return getattr(module, title), inputs, getattr(module, "reference", None)

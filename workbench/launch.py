@@ -16,7 +16,7 @@ import torch
 
 from workbench import numba_cuda, recording, sanitizer
 from workbench.errors import LaunchError
-from workbench.executors import executor
+from workbench.executors import executor, ported
 from workbench.kernel import Kernel, describe
 from workbench.numba_cuda import Configuration
 from workbench.tensors import overlaps_itself, refusal
@@ -51,7 +51,7 @@ def launch(configured: Any, *arguments: Any, sanitize: bool = False) -> None:
         return
     call = check(configured, arguments)
     recording.note(configured, arguments)
-    chosen = executor(call.device)
+    chosen = ported.of(call.configuration.kernel) or executor(call.device)
     if sanitize or sanitizer.is_wanted():
         if chosen.sanitized is None:
             raise LaunchError(

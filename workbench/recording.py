@@ -39,6 +39,18 @@ class Launch:
         return numba_cuda.python_function(self.kernel).__name__
 
     @property
+    def grid(self) -> tuple[int, int, int]:
+        return tuple(numba_cuda.configuration(self.configured).grid)
+
+    @property
+    def block(self) -> tuple[int, int, int]:
+        return tuple(numba_cuda.configuration(self.configured).block)
+
+    @property
+    def shared_bytes(self) -> int:
+        return numba_cuda.configuration(self.configured).shared_bytes
+
+    @property
     def argument_types(self) -> tuple[Any, ...]:
         """The Numba type of each argument, as the kernel is compiled for it."""
         return tuple(map(argument_type, self.arguments))

@@ -59,8 +59,11 @@ def _three(dimensions: Any) -> Dimensions:
 def let_compile_trace(dispatcher: ModuleType) -> None:
     """Let torch.compile trace ``kernel[grid, block]``, which is a Configuration while it does.
 
-    What Numba makes of it, torch.compile cannot follow. Updates: the class of kernels in ``numba.cuda.dispatcher``.
+    What Numba makes of it, torch.compile cannot follow. Updates: the class of kernels in ``numba.cuda.dispatcher``,
+    but not in the simulator.
     """
+    if simulated():
+        return
     configured = dispatcher.CUDADispatcher.__getitem__
 
     def configure(kernel: Any, dimensions: tuple) -> Any:

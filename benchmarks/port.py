@@ -2,8 +2,8 @@
 
     python benchmarks/port.py [NAME ...]
 
-Prints a table, with seconds for each step. Needs a C++ compiler; nvcc is optional. Nothing runs on a GPU. It takes about
-a minute for each function.
+Prints a table, with seconds for each step. Needs a C++ compiler; nvcc is optional. Nothing runs on a GPU. It takes
+about a minute for each function.
 """
 
 from __future__ import annotations

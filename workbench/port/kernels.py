@@ -1,4 +1,4 @@
-"""The kernels of a port: those that the examples launched, translated, and the names that Python and C++ have for them."""
+"""The kernels of a port: those that the examples launched, translated, and their names in Python and C++."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Kernels:
             others = wide.pop(place, [])
             if len(kernels) != len(others):
                 raise PortError(
-                    f"{place} made {len(kernels)} kernels for float32 and {len(others)} for float64; port wants one for "
-                    "the other"
+                    f"{place} made {len(kernels)} kernels for float32 and {len(others)} for float64; port wants one for"
+                    " the other"
                 )
             for (kernel, given), (twin, doubled) in zip(kernels, others, strict=True):
                 if tuple(map(_doubled, given)) != doubled:

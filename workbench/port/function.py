@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numba.core import types
 
-from workbench import numba_cuda
+from workbench import numba_cuda, numba_cuda_types
 from workbench.errors import PortError
 from workbench.kernel import describe
 from workbench.port.expression import Array, Effect, Expression, Level, literal
@@ -97,7 +97,7 @@ class Function:
         found = []
         for k, function in enumerate(self.pair):
             try:
-                found.append(numba_cuda.inferred_on_cuda(function, tuple(kind[k] for kind in arguments)))
+                found.append(numba_cuda_types.inferred_on_cuda(function, tuple(kind[k] for kind in arguments)))
             except Exception as problem:  # whatever Numba raises
                 positions, sentence = numba_cuda.compile_problem(problem)
                 line = next((line for file, line in positions if file == self.file), self.tree.lineno)
@@ -149,7 +149,7 @@ class Function:
         for k in range(2):
             one = called[k] if isinstance(called, tuple) else called
             given = tuple(kind[k] for kind in arguments)
-            signature = numba_cuda.signature_on_cuda(one, given)
+            signature = numba_cuda_types.signature_on_cuda(one, given)
             if signature is None:
                 listed = ", ".join(map(str, given))
                 raise self.refused(node, f"Numba has no `{ast.unparse(node)}` for {listed}")
@@ -160,7 +160,7 @@ class Function:
         return result, tuple(plain(Kind(*pair)) for pair in zip(found[0].args, found[1].args, strict=True))
 
     def unify(self, node: ast.AST, one: Any, other: Any) -> Any:
-        found = numba_cuda.unified_on_cuda(one, other)
+        found = numba_cuda_types.unified_on_cuda(one, other)
         if found is None:
             raise self.refused(node, f"`{ast.unparse(node)}` is {one} or {other}, which have no common type")
         return found

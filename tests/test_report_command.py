@@ -76,9 +76,9 @@ def test_a_loss_reports_its_kernels_forward_and_backward(capsys):
     [
         ("squared_eror", "there is no loss or pattern 'squared_eror'; did you mean 'squared_error'?"),
         ("nowhere.py:k", "there is no file nowhere.py"),
-        ("{file}:two_kernel", "mine.py has no 'two_kernel'; its kernels are one_kernel"),
+        ("{file}:two_kernel", "mine.py has no 'two_kernel'; did you mean 'one_kernel'?"),
         ("{file}:halved", "halved is a device function"),
-        ("{file}:nothing", "nothing of {file} launched no kernel"),
+        ("{file}:nothing", "nothing launched no kernel with its example inputs"),
     ],
 )
 def test_what_is_not_there_is_said_in_a_sentence(name, said, file, capsys):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 import textwrap
 from pathlib import Path
 from typing import NoReturn
+
+from workbench.named import NotFound, find, nearest
 
 COMMANDS = ("tour", "lab", "list", "audit", "report", "port")
 
@@ -19,16 +20,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if "invalid choice" in message:
             word = message.split("invalid choice: ")[1].split(" ")[0].strip("'\"")
-            message = f"there is no command {word!r}{_nearest(word, COMMANDS)}"
+            message = f"there is no command {word!r}{nearest(word, COMMANDS)}"
         self.exit(2, f"workbench: {message}\nTry: workbench --help\n")
-
-
-def _nearest(word: str, words: tuple[str, ...], otherwise: str = "") -> str:
-    """The words that hold a wrong one, or are near it, as the end of a sentence; where none is, ``otherwise``."""
-    near = [right for right in words if word in right] or difflib.get_close_matches(word, words, cutoff=0.7)
-    if near:
-        return f"; did you mean {' or '.join(map(repr, near))}?"
-    return f"; {otherwise or 'there are ' + ', '.join(words)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -143,76 +136,35 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _audit(chosen: argparse.Namespace) -> int:
-    from workbench import losses, patterns
     from workbench.executors import best_device
     from workbench.gradients.audit import audit
 
-    if ".py:" in chosen.name:
-        return _audit_file(chosen.name)
-    known = losses.ALL | patterns.ALL
-    if chosen.name not in known:
-        nearest = _nearest(chosen.name, tuple(known), "`workbench list` names them all")
-        print(f"workbench: there is no loss or pattern {chosen.name!r}{nearest}", file=sys.stderr)
-        return 2
-    subject = known[chosen.name]
+    try:
+        subject = find(chosen.name)
+    except NotFound as missing:
+        return _refuse(missing)
     example = subject.example(best_device())
     result = audit(subject.function, *example, reference=subject.reference, name=subject.name)
     print(result)
-    if chosen.name in losses.ALL:
+    if not getattr(subject.entry, "stand_in", False):
         return 0 if result.passed else 1
-    right = subject.is_as_claimed(result)
-    if subject.stand_in:
-        print(
-            "\n"
-            + textwrap.fill(
-                f"{subject.name} claims a gradient that is on purpose not the derivative of its value. Differences of "
-                f"the value must contradict it, and nothing else may: {'so it is' if right else 'it is NOT so'}.",
-                100,
-            )
-        )
+    right = subject.entry.is_as_claimed(result)
+    said = (
+        f"{subject.name} claims a gradient that is on purpose not the derivative of its value. Differences of the "
+        f"value must contradict it, and nothing else may: {'so it is' if right else 'it is NOT so'}."
+    )
+    print("\n" + textwrap.fill(said, 100))
     return 0 if right else 1
-
-
-def _audit_file(place: str) -> int:
-    """Audit a function of a user's own file, which is run for it as a module."""
-    import runpy
-
-    from workbench.gradients.audit import audit
-
-    path, _, title = place.rpartition(":")
-    if not Path(path).is_file():
-        print(f"workbench: there is no file {path}", file=sys.stderr)
-        return 2
-    sys.path.insert(0, str(Path(path).resolve().parent))
-    names = runpy.run_path(path, run_name="audited")
-    functions = tuple(name for name, value in names.items() if callable(value) and not name.startswith("_"))
-    if title not in names:
-        print(f"workbench: {path} has no {title!r}{_nearest(title, functions)}", file=sys.stderr)
-        return 2
-    if not callable(names.get("example")):
-        print(
-            f"workbench: {path} has no example(); write one that returns the inputs for {title}, such as\n"
-            "    def example():\n        return (torch.randn(100),)",
-            file=sys.stderr,
-        )
-        return 2
-    function = getattr(names[title], "apply", names[title])
-    inputs = names["example"]()
-    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-    result = audit(function, *inputs, reference=names.get("reference"), name=title)
-    print(result)
-    return 0 if result.passed else 1
 
 
 def _report(chosen: argparse.Namespace) -> int:
     from workbench.errors import LaunchError
-    from workbench.inspection.command import NotFound, reports_of
+    from workbench.inspection.command import reports_of
 
     try:
-        found = reports_of(chosen.name, chosen.arch)
+        found = reports_of(find(chosen.name), chosen.arch)
     except (NotFound, LaunchError) as refused:
-        print(f"workbench: {refused}", file=sys.stderr)
-        return 2
+        return _refuse(refused)
     parts = [str(part) for one in found for part in ((one, one.lines()) if chosen.lines else (one,))]
     print("\n\n".join(parts))
     return 0
@@ -221,48 +173,18 @@ def _report(chosen: argparse.Namespace) -> int:
 def _port(chosen: argparse.Namespace) -> int:
     import torch
 
-    from workbench import losses, patterns, port
+    from workbench import port
     from workbench.errors import LaunchError, PortError
 
-    known = losses.ALL | patterns.ALL
     try:
-        if ".py:" in chosen.name:
-            function, inputs, reference = _from_file(chosen.name)
-        elif chosen.name in known:
-            subject = known[chosen.name]
-            function, inputs, reference = subject.function, subject.example(torch.device("cpu")), subject.reference
-        else:
-            nearest = _nearest(chosen.name, tuple(known), "`workbench list` names them all")
-            raise LookupError(f"there is no loss or pattern {chosen.name!r}{nearest}")
-        print(port(function, *inputs, to=chosen.to, reference=reference))
-    except (PortError, LaunchError, LookupError) as problem:
-        print(f"workbench: {problem}", file=sys.stderr)
-        return 2
+        subject = find(chosen.name)
+        example = subject.example(torch.device("cpu"))
+        print(port(subject.thing, *example, to=chosen.to, reference=subject.reference))
+    except (PortError, LaunchError, NotFound) as refused:
+        return _refuse(refused)
     return 0
 
 
-def _from_file(place: str) -> tuple:
-    """A function of a user's own file, the inputs that example() there returns, and reference or None.
-
-    Raises LookupError for a file, a function or an example() that is not there.
-    """
-    import importlib.util
-
-    path, _, title = place.rpartition(":")
-    if not Path(path).is_file():
-        raise LookupError(f"there is no file {path}")
-    sys.path.insert(0, str(Path(path).resolve().parent))
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    functions = tuple(name for name, value in vars(module).items() if callable(value) and not name.startswith("_"))
-    if title not in functions:
-        raise LookupError(f"{path} has no {title!r}{_nearest(title, functions)}")
-    if "example" not in functions:
-        raise LookupError(
-            f"{path} has no example(); write one that returns the inputs for {title}, such as\n"
-            "    def example():\n        return (torch.randn(100),)"
-        )
-    inputs = module.example()
-    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-    return getattr(module, title), inputs, getattr(module, "reference", None)
+def _refuse(why: Exception) -> int:
+    print(f"workbench: {why}", file=sys.stderr)
+    return 2

@@ -22,6 +22,9 @@ pytestmark = [
 ]
 FUNCTIONS = {**losses.ALL, **patterns.ALL}
 
+FIRST = {*losses.ALL, "two_outputs", "positive_part", "decay_vjp"}
+"""The others are compiled in the same way, and are tried with the long tests."""
+
 
 @pytest.fixture(autouse=True)
 def _nothing_compiled_before():
@@ -47,7 +50,9 @@ def assert_equal(found, expected):
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FIRST else pytest.mark.long) for name in FUNCTIONS]
+)
 def test_every_function_is_one_graph_and_gives_the_same_bits(name, device):
     function, inputs = FUNCTIONS[name].function, FUNCTIONS[name].example(device)
     assert_equal(value_and_gradients(compiled(function), inputs), value_and_gradients(function, inputs))
@@ -71,6 +76,7 @@ def test_one_graph_serves_every_size(name):
     assert graphs["unique_graphs"] == before + 1
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("g++"), reason="inductor needs a C++ compiler, and g++ is not there")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inductor's own imports
 def test_inductor(tmp_path, monkeypatch):

@@ -77,8 +77,8 @@ def package_of(port_of, monkeypatch):
     ("name", "chosen", "least"),
     [
         ("squared_error", "not inductor", 25),
-        ("cross_entropy", "not inductor", 25),
-        ("half_square", "example or operator or ported_kernels", 5),
+        pytest.param("cross_entropy", "not inductor", 25, marks=pytest.mark.long),
+        pytest.param("half_square", "example or operator or ported_kernels", 5, marks=pytest.mark.long),
     ],
 )
 def test_a_port_passes_its_own_tests(name, chosen, least, port_of):
@@ -87,6 +87,7 @@ def test_a_port_passes_its_own_tests(name, chosen, least, port_of):
     assert counts["passed"] >= least, said
 
 
+@pytest.mark.long
 @needs_compiler
 def test_its_tests_fail_where_a_kernel_leaves_its_last_thread_out(port_of, tmp_path):
     folder = shutil.copytree(
@@ -178,6 +179,7 @@ def test_what_is_no_port_is_refused(package):
         pass
 
 
+@pytest.mark.long
 @needs_nvcc
 @pytest.mark.parametrize("name", PORTED)
 def test_nvcc_compiles_the_operators(name, port_of, tmp_path):

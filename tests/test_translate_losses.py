@@ -127,6 +127,7 @@ def _compare(label, name, found, wanted, roughly):
     np.testing.assert_allclose(found.numpy(), wanted.numpy(), scale, scale * largest, err_msg=f"{label}: {name}")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="needs nvcc")
 def test_nvcc_compiles_every_kernel(source, tmp_path):
     path = tmp_path / "kernels.cu"

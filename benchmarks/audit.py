@@ -54,7 +54,7 @@ def few(example: Callable) -> list[torch.Tensor]:
     return [x[:ROWS].detach().requires_grad_(x.requires_grad) for x in example(torch.device("cpu"))]
 
 
-RIGHT_FUNCTIONS = {name: (f, inputs, f) for name, (f, inputs) in RIGHT.items()}
+RIGHT_FUNCTIONS = {f"torch's {name}": (f, inputs, f) for name, (f, inputs) in RIGHT.items()}
 RIGHT_FUNCTIONS |= {
     one.name: (one.function, few(one.example), one.reference)
     for one in (*losses.ALL.values(), *(p for p in patterns.ALL.values() if not p.stand_in))

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-import workbench.port
-from workbench.port.translation import Translation
+import workbench.porting
+from workbench.porting.translation import Translation
 
-HEADERS = Path(workbench.port.__file__).parent / "headers"
+HEADERS = Path(workbench.porting.__file__).parent / "headers"
 
 # no -ffast-math, and no product and sum in one step: the executor's bits
 FLAGS = ["-std=c++20", "-O1", "-fwrapv", "-ffp-contract=off", "-shared", "-fPIC", f"-I{HEADERS}", "-x", "c++"]

@@ -12,9 +12,9 @@ import torch
 from numba import types
 
 from workbench import losses, numba_cuda, patterns
-from workbench.port.bundle import Bundle
-from workbench.port.subject import named
-from workbench.port.translation import translate
+from workbench.porting.bundle import Bundle
+from workbench.porting.subject import named
+from workbench.porting.translation import translate
 
 ALL = {**losses.ALL, **patterns.ALL}
 

@@ -14,7 +14,7 @@ from numba import cuda, float32, float64, int32, types
 import workbench as wb
 from workbench.errors import PortError
 from workbench.losses import cross_entropy, squared_distance, squared_error  # noqa: F401, so that their modules are there
-from workbench.port.translation import translate
+from workbench.porting.translation import translate
 
 F32, F64 = types.float32[::1], types.float64[::1]
 I32, I64 = types.int32[::1], types.int64[::1]

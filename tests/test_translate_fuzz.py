@@ -31,7 +31,7 @@ import workbench as wb
 from workbench.errors import PortError
 from workbench.executors.cpu import compile as compiling
 from workbench.executors.cpu import run
-from workbench.port.translation import _translate, translate
+from workbench.porting.translation import _translate, translate
 from workbench.tensors import argument_type
 
 BATCH = 20

@@ -15,7 +15,7 @@ import workbench as wb
 from workbench import losses, numba_cuda, patterns
 from workbench.executors.cpu import compile as compiling
 from workbench.executors.cpu import run
-from workbench.port.translation import translate
+from workbench.porting.translation import translate
 from workbench.recording import distinct, recorded
 
 ALL = {**losses.ALL, **patterns.ALL}

@@ -15,8 +15,7 @@ from workbench.executors import Executor, best_device, executor
 from workbench.executors.ported import ported
 from workbench.launch import blocks, launch, on_cpu
 from workbench.numba_cuda import let_compile_trace
-from workbench.on_import import when_imported
-from workbench.port import port
+from workbench.porting.port import port
 from workbench.sanitizer import sanitize
 
 _LAZY = {
@@ -57,7 +56,7 @@ __all__ = [
 # mostly on machines without the GPU that the advice is about.
 warnings.filterwarnings("ignore", message="Grid size .* will likely result in GPU under-utilization")
 
-when_imported("numba.cuda.dispatcher", let_compile_trace)
+let_compile_trace()
 
 
 def __getattr__(name: str) -> Any:

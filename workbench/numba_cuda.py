@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import torch
 
 from workbench import numba_cuda_mlir
+from workbench.on_import import when_imported
 
 Dimensions = tuple[int, int, int]
 
@@ -58,12 +59,16 @@ def _three(dimensions: Any) -> Dimensions:
     return given + (1,) * (3 - len(given))
 
 
-def let_compile_trace(dispatcher: ModuleType) -> None:
+def let_compile_trace() -> None:
     """Let torch.compile trace ``kernel[grid, block]``, which is a Configuration while it does.
 
-    What Numba makes of it, torch.compile cannot follow. Updates: the class of kernels in ``numba.cuda.dispatcher``,
-    but not in the simulator.
+    What Numba makes of it, torch.compile cannot follow. Updates: the class of Numba's kernels, now or when Numba is
+    imported, but not in the simulator.
     """
+    when_imported("numba.cuda.dispatcher", _configure_while_compiling)
+
+
+def _configure_while_compiling(dispatcher: ModuleType) -> None:
     if simulated():
         return
     configured = dispatcher.CUDADispatcher.__getitem__

@@ -61,6 +61,6 @@ def _launch(port: Any, configuration: Configuration, arguments: tuple[Any, ...])
 
 @functools.lru_cache
 def _fingerprint(kernel: Any) -> str:
-    from workbench.port.fingerprint import fingerprint
+    from workbench.porting.fingerprint import fingerprint
 
     return fingerprint(kernel)

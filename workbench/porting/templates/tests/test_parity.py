@@ -13,7 +13,7 @@ import torch
 import PACKAGE
 import workbench as wb
 from prototype import prototype, reference
-from workbench.port.fingerprint import fingerprint
+from workbench.porting.fingerprint import fingerprint
 from workbench.recording import recorded
 
 DEVICE = "cuda" if torch.cuda.is_available() and not os.environ.get("VARIABLE_CPU") else "cpu"

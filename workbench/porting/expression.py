@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from workbench.port.kinds import (
+from workbench.porting.kinds import (
     BOOL,
     DOUBLE,
     FLOAT,

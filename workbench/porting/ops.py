@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterable
 
 from workbench.errors import PortError
-from workbench.port.kernels import PortedKernel
-from workbench.port.translation import Parameter, Translation
+from workbench.porting.kernels import PortedKernel
+from workbench.porting.translation import Parameter, Translation
 
 TYPES = {
     "bool": "Bool",

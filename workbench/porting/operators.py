@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numba.core import types
 
-from workbench.port.expression import Effect, Expression, Level, computed, literal, order, typed
-from workbench.port.function import Function
-from workbench.port.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
-from workbench.port.ranges import SIZE, combined, joined
+from workbench.porting.expression import Effect, Expression, Level, computed, literal, order, typed
+from workbench.porting.function import Function
+from workbench.porting.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
+from workbench.porting.ranges import SIZE, combined, joined
 
 BINARY = {
     ast.Add: (operator.add, "+", Level.SUM),

@@ -18,8 +18,8 @@ from typing import Any
 
 from workbench import numba_cuda
 from workbench.errors import PortError
-from workbench.port.kernel_tables import expression, holds_kernel
-from workbench.port.modules import Definition, Import, Module, imported, is_installed, names_taken
+from workbench.porting.kernel_tables import expression, holds_kernel
+from workbench.porting.modules import Definition, Import, Module, imported, is_installed, names_taken
 
 LAUNCHING = {"workbench", "workbench.launch"}
 LAUNCHED = {"launch", "blocks"}

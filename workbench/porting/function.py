@@ -15,11 +15,11 @@ from numba.core import types
 from workbench import numba_cuda, numba_cuda_types
 from workbench.errors import PortError
 from workbench.kernel import describe
-from workbench.port.expression import Array, Effect, Expression, Level, literal
-from workbench.port.identifiers import TAKEN, of_function
-from workbench.port.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
-from workbench.port.scopes import Variable, scopes_of
-from workbench.port.text import Text
+from workbench.porting.expression import Array, Effect, Expression, Level, literal
+from workbench.porting.identifiers import TAKEN, of_function
+from workbench.porting.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
+from workbench.porting.scopes import Variable, scopes_of
+from workbench.porting.text import Text
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
 Value = Expression | Array | tuple

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
-from workbench.port.calls import Calls
-from workbench.port.expression import Expression
-from workbench.port.kinds import Range
-from workbench.port.ranges import ENDLESS, narrowed
-from workbench.port.scopes import Variable
+from workbench.porting.calls import Calls
+from workbench.porting.expression import Expression
+from workbench.porting.kinds import Range
+from workbench.porting.ranges import ENDLESS, narrowed
+from workbench.porting.scopes import Variable
 
 MIRRORED = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq}
 OPPOSITE = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}

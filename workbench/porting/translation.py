@@ -19,13 +19,13 @@ from numba.core import types
 
 from workbench import numba_cuda
 from workbench.errors import PortError
-from workbench.port.expression import Array, array_type
-from workbench.port.function import Device, Whole
-from workbench.port.identifiers import hidden
-from workbench.port.kinds import Kind, limits, plain
-from workbench.port.scopes import Variable
-from workbench.port.statements import Statements
-from workbench.port.text import commented
+from workbench.porting.expression import Array, array_type
+from workbench.porting.function import Device, Whole
+from workbench.porting.identifiers import hidden
+from workbench.porting.kinds import Kind, limits, plain
+from workbench.porting.scopes import Variable
+from workbench.porting.statements import Statements
+from workbench.porting.text import commented
 
 WIDTH = 120
 MOST_PASSES = 40

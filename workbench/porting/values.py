@@ -10,12 +10,12 @@ import numba
 import numpy as np
 from numba.core import types
 
-from workbench.port.expression import Array, Effect, Expression, Level, literal
-from workbench.port.function import Value
-from workbench.port.kinds import INT, INT64, UINT32, Kind, kind_of, limits
-from workbench.port.operators import Operators
-from workbench.port.ranges import COORDINATES, GRID, SIZE, coordinate, narrowed
-from workbench.port.scopes import Variable
+from workbench.porting.expression import Array, Effect, Expression, Level, literal
+from workbench.porting.function import Value
+from workbench.porting.kinds import INT, INT64, UINT32, Kind, kind_of, limits
+from workbench.porting.operators import Operators
+from workbench.porting.ranges import COORDINATES, GRID, SIZE, coordinate, narrowed
+from workbench.porting.scopes import Variable
 
 
 class Values(Operators):

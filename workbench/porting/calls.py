@@ -12,10 +12,10 @@ import numpy as np
 from numba.core import types
 
 from workbench import numba_cuda
-from workbench.port.expression import Array, Effect, Expression, Level, array_type, cast, typed
-from workbench.port.function import Device, Value
-from workbench.port.kinds import BOOL, INT, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
-from workbench.port.values import Values
+from workbench.porting.expression import Array, Effect, Expression, Level, array_type, cast, typed
+from workbench.porting.function import Device, Value
+from workbench.porting.kinds import BOOL, INT, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
+from workbench.porting.values import Values
 
 SAME_NAME = """
     exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc

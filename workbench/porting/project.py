@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from workbench.errors import PortError
-from workbench.port import files
-from workbench.port.bundle import Bundle
-from workbench.port.functions import Operator, compiled, loaded, operators_of
-from workbench.port.kernels import Kernels, PortedKernel
-from workbench.port.subject import callable_of, called, named, observe
+from workbench.porting import files
+from workbench.porting.bundle import Bundle
+from workbench.porting.functions import Operator, compiled, loaded, operators_of
+from workbench.porting.kernels import Kernels, PortedKernel
+from workbench.porting.subject import callable_of, called, named, observe
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def write(
     reference: Callable | None,
     step: Callable[[str], Any],
 ) -> Port:
-    """Write the project, as :func:`workbench.port.port` says. ``step`` is told what is done next."""
+    """Write the project, as :func:`workbench.port` says. ``step`` is told what is done next."""
     directory = Path(to)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise PortError(f"{directory} exists and is not an empty directory; port writes into a new or an empty one")

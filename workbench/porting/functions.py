@@ -23,7 +23,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from workbench.port.bundle import Bundle
+from workbench.porting.bundle import Bundle
 
 KINDS = {torch.Tensor: "Tensor", bool: "bool", int: "SymInt", float: "float", str: "str"}
 

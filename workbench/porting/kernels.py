@@ -11,8 +11,8 @@ from numba.core import types
 
 from workbench import numba_cuda
 from workbench.errors import PortError
-from workbench.port.fingerprint import fingerprint
-from workbench.port.translation import Translation, translate
+from workbench.porting.fingerprint import fingerprint
+from workbench.porting.translation import Translation, translate
 from workbench.recording import Launch
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from workbench.port.assignments import INDENT, Assignments
-from workbench.port.expression import Effect, Expression, Level, literal
-from workbench.port.guards import Guard
-from workbench.port.kinds import fits, limits
-from workbench.port.scopes import is_stored
+from workbench.porting.assignments import INDENT, Assignments
+from workbench.porting.expression import Effect, Expression, Level, literal
+from workbench.porting.guards import Guard
+from workbench.porting.kinds import fits, limits
+from workbench.porting.scopes import is_stored
 
 
 class Statements(Assignments):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.port import ops
-from workbench.port.bundle import Bundle
-from workbench.port.functions import Operator
-from workbench.port.kernels import PortedKernel
-from workbench.port.subject import Named
+from workbench.porting import ops
+from workbench.porting.bundle import Bundle
+from workbench.porting.functions import Operator
+from workbench.porting.kernels import PortedKernel
+from workbench.porting.subject import Named
 
 ROOM = Path(__file__).parent
 OWN = ("launch", "kernels", "operators")

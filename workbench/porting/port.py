@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.port.project import Port
+    from workbench.porting.project import Port
 
 
 def port(
@@ -25,7 +25,7 @@ def port(
     """
     from tqdm.auto import tqdm
 
-    from workbench.port.project import write
+    from workbench.porting.project import write
 
     with tqdm(bar_format="port: {desc} {elapsed}", leave=False) as bar:
         return write(function, inputs, to, name, reference, bar.set_description_str)

@@ -7,12 +7,12 @@ from typing import Any
 
 from numba.core import types
 
-from workbench.port.expression import Array, Effect, Expression, Level
-from workbench.port.function import Value
-from workbench.port.guards import Guards
-from workbench.port.kinds import Kind, fits, limits, unified
-from workbench.port.ranges import joined, widened
-from workbench.port.scopes import Variable
+from workbench.porting.expression import Array, Effect, Expression, Level
+from workbench.porting.function import Value
+from workbench.porting.guards import Guards
+from workbench.porting.kinds import Kind, fits, limits, unified
+from workbench.porting.ranges import joined, widened
+from workbench.porting.scopes import Variable
 
 INDENT = "  "
 WIDEN_AFTER = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.port.kinds import ENDLESS, Range
+from workbench.porting.kinds import ENDLESS, Range
 
 ELEMENTS = 2**47
 """More elements than an array can have: the memory that a pointer reaches, in bytes."""

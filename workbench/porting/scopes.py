@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workbench.port.kinds import Kind, Range
+from workbench.porting.kinds import Kind, Range
 
 
 @dataclass(eq=False)

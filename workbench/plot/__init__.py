@@ -14,10 +14,12 @@ from typing import Any
 _LAZY = {
     "Picture": "picture",
     "errors": "cells",
+    "lanes": "warp",
     "loss_curves": "curves",
     "predictions": "predicted",
     "step_sweep": "sweep",
     "threads": "accesses",
+    "timeline": "barriers",
 }
 
 __all__ = list(_LAZY)

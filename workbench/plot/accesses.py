@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,17 +14,12 @@ from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from workbench.plot.picture import BLUE, GREEN, GREY, ORANGE, STYLE, Picture
+from workbench.plot.picture import GREY, STYLE, Picture
+from workbench.plot.recorded import ACCESSES, recorded, turns
 
 if TYPE_CHECKING:
     from workbench.executors.cpu.trace import Exchange, Trace
-
-ACCESSES = {
-    "read": {"marker": "o", "facecolors": "none", "edgecolors": BLUE},
-    "write": {"marker": "s", "facecolors": ORANGE, "edgecolors": "none"},
-    "atomic": {"marker": "^", "facecolors": GREEN, "edgecolors": "none"},
-}
-"""How each kind of access is drawn; a write is small enough to lie inside a read of the same element."""
+    from workbench.stepping import Block
 
 PHASES = 10
 """Phases that one picture has room for."""
@@ -33,12 +28,18 @@ GAP = 0.08
 """Inches between a barrier and what is beside it."""
 
 
-def threads(trace: Trace) -> Picture:
+def threads(run: Trace | Any, *arguments: Any, block: Block = 0) -> Picture:
     """Which thread read and wrote which element: a row for each array, a column between one barrier and the next.
+
+    ``run`` is ``kernel[grid, block]``, which is run with ``arguments`` and recorded as :func:`workbench.trace` does,
+    for the block of the grid that ``block`` says (None: all); or it is a Trace that was recorded before.
 
     Threads are on x, those of several blocks side by side, and elements on y, in the order of memory. A last row has
     the shuffles: for each thread, whom it got its value from. The first PHASES phases are drawn.
+
+    Updates: what the kernel writes, unless ``run`` is a Trace. Raises what :func:`workbench.trace` raises.
     """
+    trace = recorded(run, arguments, block)
     phases = 1 + max((event.phase for event in (*trace.accesses, *trace.exchanges)), default=0)
     columns = min(phases, PHASES)
     arrays = list(dict.fromkeys(access.array for access in trace.accesses))
@@ -121,20 +122,14 @@ def _draw_accesses(axes: Axes, trace: Trace, name: str, phase: int) -> None:
 
 def _draw_shuffles(axes: Axes, shuffles: list[Exchange], trace: Trace) -> None:
     """The shuffles of a phase, numbered in their order; who keeps its own value has no mark."""
-    turns: list[dict[tuple, Exchange]] = []
-    for event in shuffles:  # a thread's next shuffle is in the next turn
-        who = (event.block, event.thread)
-        turn = next((t for t in turns if who not in t), None)
-        if turn is None:
-            turns.append(turn := {})
-        turn[who] = event
-    for number, turn in enumerate(turns):
-        other = [e for e in turn.values() if e.source != e.thread]
+    rounds = turns(shuffles)
+    for number, turn in enumerate(rounds):
+        other = [e for e in turn if e.source != e.thread]
         x = [_column(trace, e.block, e.thread) for e in other]
         y = [e.source for e in other]
-        shade = mpl.colormaps["Purples"](0.45 + 0.5 * (number + 1) / len(turns))
+        shade = mpl.colormaps["Purples"](0.45 + 0.5 * (number + 1) / len(rounds))
         axes.scatter(x, y, s=_dot(trace) * 0.6, marker="D", color=shade, linewidths=0, zorder=3)
-        if len(turns) > 1 and other:
+        if len(rounds) > 1 and other:
             axes.annotate(str(number + 1), (x[-1], y[-1]), (0, 4), textcoords="offset points", fontsize=7, ha="center")
 
 

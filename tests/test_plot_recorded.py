@@ -119,6 +119,8 @@ def test_lanes_that_meet_stand_in_one_column():
     assert marks(picture) == [writes]
     assert waits(picture) == [(2, 0, 1), (3, 0, 1)]
     assert picture.alt == "timeline of f: 4 threads, 0 barriers of the block, 3 steps"
+    votes = kernel(EARLY.replace("cuda.syncwarp()", "cuda.all_sync(0xf, t > 1)"))
+    assert marks(plot.timeline(votes[1, 4], torch.zeros(4))) == [writes, [[1, t] for t in range(4)]]
     picture = plot.timeline(kernel(WARP_SUM)[1, 64], torch.ones(64), torch.zeros(2))
     reads, writes, shuffles = marks(picture)
     assert reads == [[0, t] for t in range(64)]

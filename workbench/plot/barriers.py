@@ -107,9 +107,9 @@ def _laid_out(trace: Trace) -> tuple[list[Mark], list[Wall]]:
             at[event.thread] += 1
         elif hasattr(event, "threads"):
             column = max(at[t] for t in event.threads)
-            of_block = event.operation != "syncwarp"
-            walls.append(Wall(column, {t: at[t] for t in event.threads}, event.line, of_block))
-            at |= dict.fromkeys(at if of_block else event.threads, column + 1)
+            waited = {t: at[t] for t in event.threads}
+            walls.append(Wall(column, waited, event.line, event.operation != "syncwarp"))
+            at |= dict.fromkeys(event.threads, column + 1)
         elif not event.operation.startswith("syncthreads"):  # those are barriers too, and drawn as such
             meeting.append(event)
     return marks + _meet(meeting, at), walls

@@ -181,7 +181,7 @@ CASES = {
     ),
     "a second derivative of half its size": (
         with_backward("half", squares, lambda u, x: (x + x.detach()) * u).apply,
-        squares, (X,), SECOND, "refuse it, or make backward differentiable",
+        squares, (X,), SECOND, "refuse it by @wb.once_differentiable, or make backward differentiable",
     ),
     "the number of elements written down": (
         function("forty", mean_of_forty_forward, mean_of_forty_backward),

@@ -62,5 +62,8 @@ def ask(subject: Subject) -> list[Check]:
             said = "the gradient is not finite, so that it has no differences"
         return [Check(QUESTION, "unclear", error, allowed, "relative", said=said)]
     what = "autograd takes it for zero" if claimed == 0 else f"autograd says {claimed:.6g} along a direction"
-    said = f"{what}, and the gradient changes by {truth.value:.6g}: refuse it, or make backward differentiable"
+    said = (
+        f"{what}, and the gradient changes by {truth.value:.6g}: refuse it by @wb.once_differentiable, or make "
+        "backward differentiable"
+    )
     return [Check(QUESTION, "wrong", error if math.isfinite(error) else math.inf, allowed, "relative", said=said)]

@@ -48,10 +48,13 @@ def _squared_distance():
 
 
 def _cross_entropy():
-    inputs = (F32_2, I64, F32, F32, F32, types.int64)
+    rows, number = (F32_2, I64, F32), types.int64
     return [
-        translate(module("cross_entropy").cross_entropy_kernel, (*inputs, F32, F32, F32)),
-        translate(module("cross_entropy").cross_entropy_gradient_kernel, (*inputs, F32, F32, F32, F32, F32_2)),
+        translate(module("cross_entropy").cross_entropy_kernel, (*rows, F32, F32, number, F32, F32, F32)),
+        translate(
+            module("cross_entropy").cross_entropy_gradient_kernel,
+            (*rows, F32, F32, F32, F32, F32, F32, number, F32_2),
+        ),
     ]
 
 

@@ -48,6 +48,19 @@ def test_a_name_that_no_package_can_have(name, tmp_path):
         wb.port(ported_losses.keeps, torch.ones(3), to=tmp_path / "out", name=name)
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"sideways": True}, r"with sideways=True the function cannot be called: .*unexpected keyword argument"),
+        ({"power": torch.ones(1)}, "the option power is a Tensor; options are numbers, texts or None"),
+    ],
+)
+def test_an_option_that_the_function_does_not_take(option, said, tmp_path):
+    with pytest.raises(PortError, match=said):
+        wb.port(ported_losses.half_square, torch.ones(3), to=tmp_path / "out", options=[option])
+    assert not (tmp_path / "out").exists()
+
+
 def test_no_tensor_to_differentiate(tmp_path):
     with pytest.raises(PortError, match="needs a floating-point tensor"):
         wb.port(ported_losses.keeps, torch.ones(3, dtype=torch.int64), to=tmp_path / "out")

@@ -267,6 +267,15 @@ def test_a_device_function_has_a_name_for_each_set_of_types():
     assert found.source.startswith("// Ends with a \\ .\n")
 
 
+def test_a_device_function_is_left_as_it_was():
+    twice.overloads["of a launch"] = "kept"
+    try:
+        translate(overloads, (F32, I64, F32))
+        assert twice.overloads == {"of a launch": "kept"}
+    finally:
+        twice.overloads.clear()
+
+
 def test_shared_memory():
     found = translate(shared, (F32, F32))
     assert "  __shared__ float tile[4][8];" in found.source  # float32 is meant, also in the twin

@@ -40,6 +40,13 @@ def test_it_shows_the_start_and_then_what_it_is_moved_to():
     assert draw.drawn == [2, 3]  # not drawn again
 
 
+def test_each_picture_has_its_own_width():
+    slider = plot.slider(lambda inches: Figure((inches, 1)), inches=[2, 3])
+    assert slider.image.width == str(2 * 96)
+    slider.control.index = 1
+    assert slider.image.width == str(3 * 96)
+
+
 def test_no_figure_is_left():
     slider = plot.slider(Drawing(), step=range(5))
     slider.control.index = 4

@@ -28,12 +28,14 @@ class Slider:
             style={"description_width": "initial"},
             layout={"width": "28em", "max_width": "100%"},
         )
-        self.image = ipywidgets.Image(value=self.still.png(), width=self.still.width, layout={"max_width": "100%"})
+        self.image = ipywidgets.Image(value=self.still.png(), width=str(self.still.width), layout={"max_width": "100%"})
         self.control.observe(self._show, "index")
         self.widget = ipywidgets.VBox([self.control, self.image])
 
     def _show(self, change: Any) -> None:
-        self.image.value = self._picture(change["new"]).png()
+        picture = self._picture(change["new"])
+        with self.image.hold_sync():
+            self.image.value, self.image.width = picture.png(), str(picture.width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         live = self.widget._repr_mimebundle_()

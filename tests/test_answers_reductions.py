@@ -251,14 +251,14 @@ def dot_of_every_thread(x, y, total):
     cuda.atomic.add(total, 0, block_sum(share, of_warps))
 
 
-RIGHT = {"barriers": barriers, "row max": row_max, "warp sum": warp_sums, "dot product": dot}
+RIGHT = {"barriers": barriers, "block max": row_max, "warp sum": warp_sums, "dot product": dot}
 WRONG = {
     "barriers": [
         (barriers_as_given, "which no thread of its block has written"),
         (barriers_before_only, "skipped barrier"),
         (barriers_within_only, "put cuda.syncthreads() in between"),
     ],
-    "row max": [
+    "block max": [
         (row_max_as_given, "begin with -math.inf, not with 0"),
         (row_max_of_thread_0, "The other threads have found something too"),
         (row_max_above_0, "the largest of nothing is -math.inf"),

@@ -98,7 +98,7 @@ EXERCISES = (
         sizes=(1000, 64, 63, 1, 0),
     ),
     KernelExercise(
-        name="row max",
+        name="block max",
         task="`out[row]` is the largest element of the row, found by one block of 64 threads.",
         case=_rows,
         reference=lambda x: x.amax(1),

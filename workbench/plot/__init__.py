@@ -18,6 +18,7 @@ _LAZY = {
     "loss_curves": "curves",
     "predictions": "predicted",
     "slider": "widget",
+    "spread": "distribution",
     "step_sweep": "sweep",
     "threads": "accesses",
     "timeline": "barriers",

@@ -55,6 +55,14 @@ def racing_kernel(x, out):
 
 
 @cuda.jit
+def in_place_kernel(x, out):
+    i = cuda.grid(1)
+    if i < out.size:
+        x[i] += 10
+        out[i] = x[i]
+
+
+@cuda.jit
 def three_kernel(x, y, out):
     pass
 
@@ -97,6 +105,7 @@ def slow_kernel(x, out):
         (one_kernel, "You added 1."),
         (empty_kernel, "no thread wrote"),
         (racing_kernel, "race"),
+        (in_place_kernel, "the kernel writes into x, which is an input: read it, and write elsewhere"),
         (three_kernel, "should take 2 arguments, and takes 3: x, y, out"),
         (device_function, "should be a kernel"),
         (shift_kernel.py_func, "should be a kernel: a function under @cuda.jit"),

@@ -64,6 +64,6 @@ def ask(subject: Subject) -> list[Check]:
     what = "autograd takes it for zero" if claimed == 0 else f"autograd says {claimed:.6g} along a direction"
     said = (
         f"{what}, and the gradient changes by {truth.value:.6g}: refuse it by @wb.once_differentiable, or make "
-        "backward differentiable"
+        "backward differentiable; both take what they need from ctx.saved_tensors"
     )
     return [Check(QUESTION, "wrong", error if math.isfinite(error) else math.inf, allowed, "relative", said=said)]

@@ -163,6 +163,41 @@ def test_right_function():
     assert FUNCTION.check(shifted).passed
 
 
+class RacingBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return shifted(x)
+
+    @staticmethod
+    @wb.once_differentiable
+    def backward(ctx, upstream):
+        gradient = torch.empty_like(upstream)
+        wb.launch(racing_kernel[2, 256], upstream.contiguous() - 10, gradient)
+        return gradient
+
+
+def test_a_race_in_a_backward():
+    exercise = FunctionExercise(
+        name="raced", task="", inputs=lambda n: (torch.rand(n).requires_grad_(),), reference=lambda x: x + 10
+    )
+    verdict = exercise.check(RacingBackward)
+    assert not verdict.passed
+    assert "race" in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((1, 3, "block"), "2 of 3 are right; the first that is not is number 2, 3."),
+        ((1, 2), "the answer is 3 values, in the order that they are asked for."),
+        (1, "the answer is 3 values, in the order that they are asked for."),
+    ],
+)
+def test_several_values(answer, said):
+    exercise = ValueExercise(name="values", task="Which?", value=(1, 2, "block"), because="So it is.")
+    assert exercise.check(answer).said == (said,)
+
+
 @pytest.mark.parametrize(
     ("value", "right", "wrong"),
     [(0.3, 0.1 + 0.2, 0.3001), ("warp", " Warp", "block"), ((1, 2), [1, 2], (2, 1)), (4, 4, None)],

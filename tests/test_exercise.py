@@ -178,11 +178,11 @@ class RacingBackward(torch.autograd.Function):
 
 def test_a_race_in_a_backward():
     exercise = FunctionExercise(
-        name="raced", task="", inputs=lambda n: (torch.rand(n).requires_grad_(),), reference=lambda x: x + 10
+        name="watched", task="", inputs=lambda n: (torch.rand(n).requires_grad_(),), reference=lambda x: x + 10
     )
     verdict = exercise.check(RacingBackward)
     assert not verdict.passed
-    assert "race" in str(verdict)
+    assert "write-write race" in str(verdict)
 
 
 @pytest.mark.parametrize(

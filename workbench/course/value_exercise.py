@@ -37,7 +37,8 @@ class ValueExercise(Exercise):
             return f"the answer is {len(self.value)} values, in the order that they are asked for."
         right = list(map(self._is, answer, self.value))
         first = right.index(False)
-        return f"{sum(right)} of {len(right)} are right; the first that is not is number {first + 1}, {answer[first]!r}."
+        which = f"the first that is not is number {first + 1}, {answer[first]!r}"
+        return f"{sum(right)} of {len(right)} are right; {which}."
 
     def _is(self, answer: Any, value: Any) -> bool:
         if isinstance(value, str):

@@ -40,7 +40,7 @@ def ask(subject: Subject) -> list[Check]:
         curved = [torch.zeros_like(x) for x in moving]
         if along.requires_grad:
             second = torch.autograd.grad(along, moving, allow_unused=True)
-            curved = [torch.zeros_like(x) if g is None else g for x, g in zip(moving, second, strict=True)]
+            curved = [torch.zeros_like(x) if g is None else g.detach() for x, g in zip(moving, second, strict=True)]
     except (RuntimeError, NotImplementedError) as refusal:
         # torch adds how to look for the operation, which is advice for another problem
         said = f"refused: {str(refusal).splitlines()[0].split(' Hint:')[0].rstrip('.')}"

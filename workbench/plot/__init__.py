@@ -17,6 +17,7 @@ _LAZY = {
     "lanes": "warp",
     "loss_curves": "curves",
     "predictions": "predicted",
+    "secant": "difference",
     "slider": "widget",
     "spread": "distribution",
     "step_sweep": "sweep",

@@ -38,8 +38,10 @@ def test_a_zero_leaves_a_gap_on_a_logarithmic_scale_only():
 
 
 def test_axes_are_labelled():
-    axes = plot.functions(X, {"value": {"a": X}}, xlabel="x (metres)", xscale="log").figure.axes[0]
+    figure = plot.functions(X, {"value": {"a": X}}, xlabel="x (metres)", ylabel="loss (nats)", xscale="log").figure
+    axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_xscale(), axes.get_title()) == ("x (metres)", "log", "value")
+    assert figure.get_supylabel() == "loss (nats)"
 
 
 def test_refuses_another_shape_and_too_many_names():

@@ -10,8 +10,14 @@ from matplotlib.figure import Figure
 
 from workbench.plot.picture import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, Picture
 
-LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":"), (GREY, (0, (5, 1, 1, 1, 1, 1))))
-"""A colour and a dash for each curve, so that one beneath another still shows."""
+LOOKS = (
+    (BLUE, "-", 3.2),
+    (ORANGE, "--", 1.8),
+    (GREEN, "-.", 1.8),
+    (PURPLE, ":", 2.2),
+    (GREY, (0, (5, 1, 1, 1, 1, 1)), 1.4),
+)
+"""A colour, a dash and a width for each curve; the first is wide, so that it shows beneath another."""
 
 
 def functions(
@@ -19,6 +25,7 @@ def functions(
     panels: Mapping[str, Mapping[str, torch.Tensor]],
     *,
     xlabel: str = "x",
+    ylabel: str = "",
     xscale: str = "linear",
     yscale: str = "linear",
 ) -> Picture:
@@ -42,10 +49,12 @@ def functions(
             for name, y in curves.items():
                 if y.shape != x.shape:
                     raise ValueError(f"{name} in {title} has shape {tuple(y.shape)}, and x has {tuple(x.shape)}")
-                colour, dash = LOOKS[names.index(name)]
+                colour, dash, width = LOOKS[names.index(name)]
                 y = y.detach().cpu().double()
                 shown = y.where(y.isfinite() & ((y > 0) | (yscale != "log")), float("nan"))
-                drawn[name] = axes.plot(across, shown.numpy(), color=colour, linestyle=dash, label=name)[0]
+                look = {"color": colour, "linestyle": dash, "linewidth": width}
+                drawn[name] = axes.plot(across, shown.numpy(), **look, label=name)[0]
             axes.set(xlabel=xlabel, title=title, xscale=xscale, yscale=yscale)
+        figure.supylabel(ylabel, fontsize=10)
         figure.legend(handles=list(drawn.values()), loc="outside lower center", ncols=min(len(names), 3))
     return Picture(figure, f"{' and '.join(panels)} over {xlabel}: {', '.join(names)}")

@@ -18,6 +18,7 @@ _LAZY = {
     "lanes": "warp",
     "loss_curves": "curves",
     "predictions": "predicted",
+    "slider": "widget",
     "step_sweep": "sweep",
     "threads": "accesses",
     "timeline": "barriers",

@@ -29,6 +29,11 @@ class Picture:
     def __init__(self, figure: Figure, alt: str) -> None:
         self.figure, self.alt = figure, alt
 
+    @property
+    def width(self) -> int:
+        """How wide it is shown, in CSS pixels, of which an inch has 96."""
+        return int(self.figure.get_figwidth() * 96)
+
     def png(self) -> bytes:
         """The picture as a PNG file of 160 dots per inch."""
         out = io.BytesIO()
@@ -41,10 +46,8 @@ class Picture:
 
     def html(self) -> str:
         """An ``<img>`` that holds the picture itself, and what it shows in words."""
-        data, width = base64.b64encode(self.png()).decode(), int(self.figure.get_figwidth() * 96)
-        alt = html.escape(self.alt)
-        return f'<img width="{width}" style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
+        data, alt = base64.b64encode(self.png()).decode(), html.escape(self.alt)
+        return f'<img width="{self.width}" style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
-        width = int(self.figure.get_figwidth() * 96)
-        return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": {"width": width}}
+        return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": {"width": self.width}}

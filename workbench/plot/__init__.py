@@ -14,6 +14,7 @@ from typing import Any
 _LAZY = {
     "Picture": "picture",
     "errors": "cells",
+    "functions": "graphs",
     "lanes": "warp",
     "loss_curves": "curves",
     "predictions": "predicted",

@@ -82,11 +82,12 @@ def test_shuffles_and_votes():
     """
     out = np.zeros(3)
     trace = wb.trace(kernel(text)[1, 3], np.array([1.0, 2.0, 4.0]), out)
-    found = [(e.operation, e.source, e.thread, e.value, e.line, e.phase) for e in trace.exchanges]
+    found = [(e.operation, e.source, e.thread, e.given, e.value, e.line, e.phase) for e in trace.exchanges]
+    shuffled = [(0, 1, 1), (1, 2, 2), (0, 4, 1)]
     assert found == [
-        *(("shfl_up_sync", source, t, value, 4, 0) for t, (source, value) in enumerate([(0, 1), (1, 2), (0, 1)])),
-        *(("ballot_sync", None, t, 2, 5, 0) for t in range(3)),
-        *(("syncthreads_count", None, t, 2, 7, 0) for t in range(3)),
+        *(("shfl_up_sync", source, t, given, value, 4, 0) for t, (source, given, value) in enumerate(shuffled)),
+        *(("ballot_sync", None, t, t == 1, 2, 5, 0) for t in range(3)),
+        *(("syncthreads_count", None, t, t > 0, 2, 7, 0) for t in range(3)),
     ]
     assert [(b.operation, b.line, b.phase) for b in trace.barriers] == [("syncwarp", 6, 0), ("syncthreads_count", 7, 0)]
     assert trace.accesses[-1].phase == 1

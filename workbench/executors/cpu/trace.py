@@ -51,13 +51,17 @@ class Barrier(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """What a thread got in a shuffle from thread ``source``, or in a vote, to which all contribute: source is None."""
+    """What a thread got in a shuffle from thread ``source``, or in a vote, to which all contribute: source is None.
+
+    ``value`` is what it got, and ``given`` what it handed out.
+    """
 
     step: int
     block: Dimensions
     operation: str
     source: int | None
     thread: int
+    given: Any
     value: Any
     line: int
     phase: int

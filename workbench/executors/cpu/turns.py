@@ -145,7 +145,8 @@ class Turns:
         self.answers[number] = answer
         here = self.here
         if here.recorder is not None:
-            here.recorder.exchange(here.index, wait.operation, source, number, answer, wait.lines[-1], here.phase)
+            given, line = wait.value, wait.lines[-1]
+            here.recorder.exchange(here.index, wait.operation, source, number, given, answer, line, here.phase)
 
     def _source(self, number: int, group: Group) -> int:
         """Whose value a thread gets in a shuffle: its own, where the lane that it asks takes no part."""

@@ -39,7 +39,8 @@ class Table:
         for row in self.rows:
             table.add_row(*(MARKS.get(cell, cell) for cell in row))
         out = io.StringIO()
-        console = Console(file=out, width=100, highlight=False, markup=False)
+        # in a notebook rich would show the text by itself, beside the table that the notebook shows
+        console = Console(file=out, width=100, highlight=False, markup=False, force_jupyter=False)
         console.print(table)
         for note in self.notes:
             console.print(note)

@@ -9,6 +9,18 @@ import torch
 os.environ["WORKBENCH_CACHE"] = ""  # tests compile what they test
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file stays in one process, but notebooks, which run in kernels of their own, are shared out one by one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if "::test_runs_from_top_to_bottom[" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items):
     if torch.cuda.is_available():
         return

@@ -26,6 +26,17 @@ SAME_NAME = """
 MATH = {name: name for name in SAME_NAME.split()} | {"gamma": "tgamma"}
 """Functions of Python's math and their names in C++."""
 
+SAME_IN_LIBDEVICE = """
+    acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs fdim floor fma
+    fmax fmin fmod hypot lgamma log log10 log1p log2 nextafter pow remainder rint round rsqrt sin sinh sqrt tan tanh
+    tgamma trunc
+"""
+
+LIBDEVICE = {name + f: name + f for name in SAME_IN_LIBDEVICE.split() for f in ("", "f")} | {
+    f"fast_{name}f": f"__{name}f" for name in "cos exp exp10 fdivide log log10 log2 pow sin tan".split()
+}
+"""Functions of numba.cuda.libdevice and their names in C++."""
+
 ATOMICS = {
     "add": "atomicAdd",
     "sub": "atomicSub",
@@ -225,6 +236,8 @@ class Calls(Values):
             return self.operation(node, ast.Pow(), *self._arguments(node, 2, 2))
         if getattr(function, "__module__", None) == "math" and name in MATH:
             return self._mathematics(node, function, MATH[name])
+        if getattr(function, "__module__", None) == "numba.cuda.libdevice" and name in LIBDEVICE:
+            return self._mathematics(node, function, LIBDEVICE[name])
         raise self.refused(node, f"`{ast.unparse(node.func)}` is not translated")
 
     def _mathematics(self, node: ast.Call, called: Any, name: str) -> Expression:

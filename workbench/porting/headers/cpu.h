@@ -20,6 +20,20 @@
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
 
+// Macros, since C libraries declare some of these names.
+#define rsqrt(x) (1 / sqrt(x))
+#define rsqrtf(x) (1 / sqrtf(x))
+#define __fdividef(x, y) ((x) / (y))
+#define __cosf cosf
+#define __expf expf
+#define __exp10f exp10f
+#define __logf logf
+#define __log10f log10f
+#define __log2f log2f
+#define __powf powf
+#define __sinf sinf
+#define __tanf tanf
+
 using std::max;
 using std::min;
 

@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup  # noqa: E402
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "pages"))
 
-from build import FormulaError, mathml, page  # noqa: E402
+from make import FormulaError, mathml, page  # noqa: E402
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -25,7 +25,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    subprocess.run([sys.executable, ROOT / "pages" / "build.py", "--to", folder], check=True, capture_output=True)
+    subprocess.run([sys.executable, ROOT / "pages" / "make.py", "--to", folder], check=True, capture_output=True)
     return folder
 
 

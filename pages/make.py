@@ -1,6 +1,6 @@
 """Build a static site of the executed notebooks, to read without Jupyter and without a network.
 
-    python pages/build.py --to DIR
+    python pages/make.py --to DIR
 
 A page for each notebook and an index, which open from their files. Formulas become MathML, pictures are in the pages,
 and there is no script; light or dark is the reader's own choice.

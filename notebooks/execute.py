@@ -61,6 +61,9 @@ def execute(path: Path, timeout: float = 600) -> NotebookNode:
     without a still of it.
     """
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":  # so that what is there afterwards is of this run
+            cell.outputs, cell.execution_count = [], None
     client = NotebookClient(
         notebook,
         timeout=timeout,

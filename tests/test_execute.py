@@ -75,6 +75,9 @@ def test_progress_bars_leave_nothing(tmp_path):
 )
 def test_refusals_name_the_cell(tmp_path, cell, said):
     path = notebook(tmp_path, "import os", cell, "never = True")
+    before = nbformat.read(path, as_version=4)
+    before.cells[-1].execution_count = 3  # of a run before, which did not stop
+    nbformat.write(before, path)
     with pytest.raises(Refused, match=said):
         execute(path)
 

@@ -179,6 +179,12 @@ CASES = {
         with_backward("flat", squares, lambda u, x: 2 * x.detach() * u).apply,
         squares, (X,), SECOND, "autograd takes it for zero",
     ),
+    "a second derivative that is zero, of a difference": (
+        with_backward(
+            "apart", lambda x, y: (x - y) ** 2, *(lambda u, x, y, s=s: s * 2 * (x - y).detach() * u for s in (1, -1))
+        ).apply,
+        lambda x, y: (x - y) ** 2, (X, Y), SECOND, "autograd takes it for zero",
+    ),
     "a second derivative of half its size": (
         with_backward("half", squares, lambda u, x: (x + x.detach()) * u).apply,
         squares, (X,), SECOND, "refuse it by @wb.once_differentiable, or make backward differentiable",

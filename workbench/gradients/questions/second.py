@@ -45,7 +45,12 @@ def ask(subject: Subject) -> list[Check]:
         # torch adds how to look for the operation, which is advice for another problem
         said = f"refused: {str(refusal).splitlines()[0].split(' Hint:')[0].rstrip('.')}"
         return [Check(QUESTION, "right", 0.0, 0.0, "relative", said=said)]
-    direction = [torch.where(c < 0, -1.0, 1.0).to(c) for c in curved]
+    # where autograd claims nothing, either way: all one way would leave x - y, and so a loss of it, as it was
+    either = [
+        torch.randint(0, 2, c.shape, generator=subject.generator, dtype=c.dtype).to(c.device) * 2 - 1 for c in curved
+    ]
+    upwards = [torch.where(c < 0, -1.0, 1.0).to(c) for c in curved]
+    direction = [torch.where(c == 0, e, up) for c, e, up in zip(curved, either, upwards, strict=True)]
     claimed = float(sum((c * d).sum() for c, d in zip(curved, direction, strict=True)))
     points = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
     moved = dict(zip(subject.moving, direction, strict=True))

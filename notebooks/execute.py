@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 FOLDER = Path(__file__).resolve().parent
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+STATES = "application/vnd.jupyter.widget-state+json"
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -54,7 +55,7 @@ class Refused(Exception):
 
 
 def execute(path: Path, timeout: float = 600) -> NotebookNode:
-    """The notebook as a run in a fresh kernel leaves it, in its own folder.
+    """The notebook as a run in a fresh kernel leaves it, in its own folder, without progress bars.
 
     Raises Refused where a cell raises, takes longer than ``timeout`` seconds, writes to stderr, or shows a widget
     without a still of it.
@@ -65,7 +66,7 @@ def execute(path: Path, timeout: float = 600) -> NotebookNode:
         timeout=timeout,
         kernel_name="python3",
         record_timing=False,
-        store_widget_state=False,
+        store_widget_state=True,  # tells progress bars from other widgets
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],  # a kernel warns of its own transport
         resources={"metadata": {"path": str(path.parent)}},
@@ -74,7 +75,10 @@ def execute(path: Path, timeout: float = 600) -> NotebookNode:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
         raise Refused(f"{path.name}: {_last_run(notebook)}\n{problem}") from None
+    states = notebook.metadata.pop("widgets", {}).get(STATES, {}).get("state", {})
     for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output, states)]
         for output in cell.get("outputs", ()):
             if output.get("name") == "stderr":
                 raise Refused(f"{path.name}: {_named(cell)} writes to stderr:\n{output['text']}")
@@ -104,6 +108,14 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat_minor = 5
     return notebook
+
+
+def _is_progress(output: NotebookNode, states: dict[str, NotebookNode]) -> bool:
+    """Whether an output is a progress bar, which has gone by the time that its cell is done."""
+    model = output.get("data", {}).get(WIDGET, {}).get("model_id")
+    inside = states.get(model, {}).get("state", {}).get("children", ())
+    kinds = [states.get(child.removeprefix("IPY_MODEL_"), {}).get("model_name") for child in inside]
+    return "FloatProgressModel" in kinds
 
 
 def _texts(output: NotebookNode) -> Iterator[tuple[NotebookNode, str]]:

@@ -52,6 +52,16 @@ def test_a_second_run_is_the_same_to_the_byte(tmp_path):
     assert WIDGET not in path.read_text(encoding="utf-8")
 
 
+def test_progress_bars_leave_nothing(tmp_path):
+    bars = (
+        "from tqdm.auto import tqdm\nfor _ in tqdm(range(3), leave=False): pass\nprint('done')",
+        "with tqdm(bar_format='{desc} {elapsed}', leave=False): pass",
+    )
+    done = clean(execute(notebook(tmp_path, *bars)))
+    assert [output.text for output in done.cells[1].outputs] == ["done\n"]
+    assert done.cells[2].outputs == []
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [

@@ -19,7 +19,7 @@ REFUSED = {
         r"inner_kernel is made anew at each call",
     ),
     "numba types": (ported_losses.with_types, r"ported_losses, line \d+ uses Numba outside a kernel"),
-    "workbench": (ported_losses.in_an_audit, r"needs wb\.best_device, and a port has launch and blocks alone"),
+    "workbench": (ported_losses.in_an_audit, r"needs wb\.best_device, and a port has launch, blocks and once_diff"),
     "one precision": (ported_losses.for_one_precision, "made 1 kernels for float32 and 0 for float64"),
     "a kernel": (ported_losses.filled, r"ported_losses\.py:\d+: filling_kernel: C\+\+ does not fill a whole array"),
 }

@@ -10,6 +10,7 @@ import pytest
 import refused_kernels
 import torch
 from numba import cuda, float32, float64, int32, types
+from numba.cuda import libdevice
 
 import workbench as wb
 from workbench.errors import PortError
@@ -121,6 +122,9 @@ LINES = {
     "out[i] = cuda.shfl_xor_sync(0xFFFFFFFF, x[i], 1)": "out[i] = __shfl_xor_sync(0xFFFFFFFF, x[i], 1);",
     "cuda.atomic.max(out, 0, x[i])": "atomicMax(&out[0], x[i]);",
     "out[i] = math.nan": "out[i] = NAN;",
+    "out[i] = libdevice.fast_expf(x[i])": "out[i] = __expf(float(x[i]));",
+    "out[i] = libdevice.rsqrtf(x[i])": "out[i] = rsqrtf(float(x[i]));",
+    "out[i] = libdevice.sinh(x[i])": "out[i] = sinh(double(x[i]));",
     "out[i] = x[1:][i]": "out[i] = x.slice(0, 1)[i];",
     "out[i] = x[:n].size": "out[i] = x.slice(0, 0, n).size();",
     "out[i] = x[t % 32 :: 32][i]": "out[i] = x.slice(0, t % 32, INT64_MAX, 32)[i];",
@@ -135,6 +139,7 @@ LINES = {
 HEAD = """\
 import math
 from numba import cuda, float32, uint8, uint32
+from numba.cuda import libdevice
 
 HALF = float32(0.5)
 
@@ -365,9 +370,36 @@ def slices(x, out):
     every[t // 2] = total
 
 
+@cuda.jit
+def matches(x, out):
+    t = cuda.threadIdx.x
+    lanes, same = cuda.match_all_sync(0xFFFFFFFF, t // 32)
+    # half of the lanes differ
+    _, other = cuda.match_all_sync(0xFFFFFFFF, t // 16)
+    if same and not other:
+        out[t] = cuda.popc(lanes) + x[t]
+
+
+@cuda.jit
+def device_library(x, out):
+    t = cuda.threadIdx.x
+    out[t] = libdevice.fast_expf(-x[t]) + libdevice.rsqrtf(x[t] + float32(1)) + libdevice.hypot(x[t], 3.0)
+    out[t] += libdevice.fast_fdividef(x[t], float32(7)) + libdevice.copysignf(x[t], float32(-1))
+
+
+def test_functions_of_libdevice_run(tmp_path):
+    translation = translate(device_library, (F32, F32))
+    text = ported_kernels.file_of([translation]) + ported_kernels.CALLER + ported_kernels.caller_of(translation, "run")
+    library = ported_kernels.compiled(text, tmp_path)
+    x, found = np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
+    ported_kernels.call(library, "run", translation, ((1,), (32,), 0), (x, found))
+    exact = np.exp(-x) + 1 / np.sqrt(x + 1) + np.hypot(x.astype(float), 3) + x / 7 - x
+    np.testing.assert_allclose(found, exact, rtol=4e-6)
+
+
 def test_translations_run(tmp_path):
     x = np.arange(32, dtype=np.float32)
-    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0), (slices, 0)):
+    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0), (slices, 0), (matches, 0)):
         translation = translate(kernel, (F32, F32))
         text = ported_kernels.file_of([translation]) + ported_kernels.CALLER
         library = ported_kernels.compiled(

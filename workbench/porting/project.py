@@ -20,7 +20,7 @@ from workbench.porting.kernels import Kernels, PortedKernel
 from workbench.porting.subject import callable_of, called, named, observe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Port:
     """A PyTorch extension that was written to ``directory``, as the package ``name``, which offers ``function``.
 
@@ -40,7 +40,7 @@ class Port:
     compiles: tuple[str, str]
     warnings: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"{self.function} as a PyTorch extension in {self.directory}", ""]
         lines += [f"  {kernel.name} from {kernel.prototype}" for kernel in self.kernels]
         lines += [f"  torch.ops.{self.name}.{operator.name} from {operator.function}" for operator in self.operators]

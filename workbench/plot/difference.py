@@ -57,8 +57,10 @@ def secant(
     name = str(dtype).removeprefix("torch.")
     said = f"{scheme}, {name}, step {step:.1e}: slope {found:.5f} for {true:.5f}, wrong by {error(found):.0e}"
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+        figure = Figure(figsize=(8.4, 3.6))
         left, right = figure.subplots(1, 2)
+        # where the axes are does not depend on their numbers, so that a slider's pictures lie on each other
+        figure.subplots_adjust(left=0.09, right=0.98, bottom=0.15, top=0.85, wspace=0.28)
         _draw_curve(left, function, point, step, scheme, found, true)
         # an error of exactly zero has no place on a logarithmic axis
         right.plot(list(errors), [e or float("nan") for e in errors.values()], color=BLUE, marker="o", markersize=3)

@@ -24,8 +24,14 @@ def unknown_step(x, out, n):
 
 
 @cuda.jit
-def slice_of_an_array(x, out):
-    part = x[2:5]
+def slice_backwards(x, out):
+    part = x[::-1]
+    out[0] = part[0]
+
+
+@cuda.jit
+def slice_that_counts(x, out):
+    part = x[int(cuda.atomic.add(out, 1, 1.0)) :]
     out[0] = part[0]
 
 
@@ -68,8 +74,7 @@ def whole_array(x, out):
 
 @cuda.jit
 def match_of_all(x, out):
-    mask, _ = cuda.match_all_sync(0xFFFFFFFF, 3)
-    out[0] = mask
+    out[0] = cuda.match_all_sync(0xFFFFFFFF, 3)[0]
 
 
 @cuda.jit
@@ -98,14 +103,15 @@ def middle_once(x, out):
 CASES = {
     two_types: ((X, X), r"two_types: total is int64 and then float64, and a C\+\+ variable has one type"),
     unknown_step: ((X, X, int64), r"whether `n` is positive is not known"),
-    slice_of_an_array: ((X, X), r"`x\[2:5\]` is a slice; write a loop over its elements"),
+    slice_backwards: ((X, X), r"whether the step `-1` is positive is not known"),
+    slice_that_counts: ((X, X), r"does more than read; give its bounds names before"),
     list_from_outside: ((X, X), r"`TABLE` is of the type list, which is no number"),
     unknown_call: ((X, X), r"Numba cannot compile it"),
     else_of_a_loop: ((X, X), r"C\+\+ has no `else` of a loop"),
     order_of_writes: ((X, X), r"one part writes what another may read"),
     several_arrays: ((X, X), r"row stands for several arrays; give each a name of its own"),
-    whole_array: ((X, X), r"`out\[:\] = 0` is a slice"),
-    match_of_all: ((X, X), r"cuda.match_all_sync is not translated"),
+    whole_array: ((X, X), r"C\+\+ does not fill a whole array; write a loop over the elements"),
+    match_of_all: ((X, X), r"cuda.match_all_sync stands on a line of its own"),
     says_something: ((X, X), r"`print` is not translated"),
     complex_number: ((X, X), r"`complex` is not translated"),
     shape_that_varies: ((X, X, int64), r"Numba cannot compile it"),

@@ -14,6 +14,7 @@ from simulator import assert_same, simulated
 import workbench as wb
 
 NAN, INF = math.nan, math.inf
+THREE = 3
 
 A = np.array([1.5, -1.5, -7.0, 0.1, 2.7, 16777217.0, 1.0, -1.0, 0.0, NAN, 3.0], dtype=np.float32)
 B = np.array([2.0, 0.3, 2.0, 3.0, -0.7, 3.0, 0.0, 0.0, 0.0, 2.0, NAN], dtype=np.float32)
@@ -163,6 +164,18 @@ def test_min_and_max_ignore_nan():
 
 def test_max_takes_any_number_of_values():
     same(table(maximum_of_five, A, B, 1), [np.fmax.reduce([A, B, A / B, A + B, A - B])])
+
+
+@cuda.jit
+def power_of_a_name(out):
+    out[0] = (THREE / 127) ** 5
+
+
+def test_a_constant_power_of_a_name_is_multiplied_out():
+    out = torch.zeros(1, dtype=torch.float64)
+    wb.launch(power_of_a_name[1, 1], out)
+    base = THREE / 127
+    assert out.item() == base * ((base * base) * (base * base)) != base**5
 
 
 @pytest.mark.parametrize("kernel", [power, power_function, power_in_place], ids=["**", "pow", "**="])

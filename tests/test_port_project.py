@@ -125,6 +125,24 @@ def test_a_kernel_that_was_not_ported_refuses(package_of):
         package_of("half_square").half_square(torch.ones(3), power=2)
 
 
+def test_kernels_that_only_an_option_launches(tmp_path):
+    port = wb.port(ported_losses.summed, torch.ones(3), to=tmp_path, name="powers", options=[{"power": 2}])
+    assert [kernel.name for kernel in port.kernels][-1] == "elementwise_kernel_never"
+    assert port.missing == ()
+    assert "as it is and with `power=2`." in (tmp_path / "README.md").read_text()
+    assert 'CALLS = [({}, MOVING), ({"power": 2}, [0])]' in (tmp_path / "tests" / "test_parity.py").read_text()
+
+
+def test_an_option_that_does_not_take_a_gradient_for_every_input(tmp_path):
+    loss = ALL["adaptive_robust"]
+    inputs = [x.detach().requires_grad_() for x in loss.example(torch.device("cpu"))]
+    port = wb.port(loss.function, *inputs, to=tmp_path, name="robust", options=[{"by_differences": True}])
+    assert port.missing == ()
+    assert (
+        'CALLS = [({}, MOVING), ({"by_differences": True}, [0])]' in (tmp_path / "tests" / "test_parity.py").read_text()
+    )
+
+
 @needs_compiler
 @pytest.mark.parametrize(
     ("call", "said"),

@@ -19,9 +19,9 @@ REFUSED = {
         r"inner_kernel is made anew at each call",
     ),
     "numba types": (ported_losses.with_types, r"ported_losses, line \d+ uses Numba outside a kernel"),
-    "workbench": (ported_losses.in_an_audit, r"needs wb\.best_device, and a port has launch and blocks alone"),
+    "workbench": (ported_losses.in_an_audit, r"needs wb\.best_device, and a port has launch, blocks and once_diff"),
     "one precision": (ported_losses.for_one_precision, "made 1 kernels for float32 and 0 for float64"),
-    "a slice": (ported_losses.sliced, r"ported_losses\.py:\d+: wrapping_kernel: `x\[i:i \+ 1\]` is a slice"),
+    "a kernel": (ported_losses.filled, r"ported_losses\.py:\d+: filling_kernel: C\+\+ does not fill a whole array"),
 }
 
 
@@ -46,6 +46,19 @@ def test_a_directory_that_is_not_empty_is_refused_before_anything_runs(tmp_path)
 def test_a_name_that_no_package_can_have(name, tmp_path):
     with pytest.raises(PortError, match="cannot be the name of a Python package"):
         wb.port(ported_losses.keeps, torch.ones(3), to=tmp_path / "out", name=name)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"sideways": True}, r"with sideways=True the function cannot be called: .*unexpected keyword argument"),
+        ({"power": torch.ones(1)}, "the option power is a Tensor; options are numbers, texts or None"),
+    ],
+)
+def test_an_option_that_the_function_does_not_take(option, said, tmp_path):
+    with pytest.raises(PortError, match=said):
+        wb.port(ported_losses.half_square, torch.ones(3), to=tmp_path / "out", options=[option])
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_tensor_to_differentiate(tmp_path):

@@ -100,6 +100,17 @@ def test_the_prototype_is_carried_as_it_is():
     assert "TABLE = {torch.float32: made_for(float32), torch.float64: made_for(float64)}" in text
 
 
+def test_the_decorator_that_refuses_second_derivatives_goes_along():
+    files = bundled(ported_losses.Marked)
+    assert set(files) == {"ported_losses.py", "second_derivatives.py"}
+    text = files["ported_losses.py"]
+    assert "from . import launch as wb, second_derivatives\n" in text
+    assert "    @second_derivatives.once_differentiable\n    def backward" in text
+    assert "def once_differentiable(" in files["second_derivatives.py"]
+    by_name = bundled(ported_losses.MarkedByName)["ported_losses.py"]
+    assert "from .second_derivatives import once_differentiable\n" in by_name
+
+
 def test_modules_of_one_name_stay_apart():
     files = bundled(patterns.ALL["activation_vjp"].function)
     bundle = Bundle("workbench", None)

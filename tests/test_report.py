@@ -177,6 +177,13 @@ def test_a_report_is_data_and_a_table_and_a_page():
     assert max(map(len, str(report).splitlines())) <= 100
 
 
+def test_a_prompt_shows_what_print_shows():
+    one = wb.report(scaled, X, OUT)
+    for shown in (one, wb.compare(one, one), one.lines(), one.tables()[0], wb.bench({"sum": torch.sum}, X, rounds=1)):
+        assert repr(shown) == str(shown)
+        assert "\n" in repr(shown)
+
+
 def test_it_prints_nothing(capfd):
     wb.report(scaled, X, OUT)
     assert capfd.readouterr() == ("", "")

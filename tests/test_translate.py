@@ -10,6 +10,7 @@ import pytest
 import refused_kernels
 import torch
 from numba import cuda, float32, float64, int32, types
+from numba.cuda import libdevice
 
 import workbench as wb
 from workbench.errors import PortError
@@ -48,10 +49,13 @@ def _squared_distance():
 
 
 def _cross_entropy():
-    inputs = (F32_2, I64, F32, F32, F32, types.int64)
+    rows, number = (F32_2, I64, F32), types.int64
     return [
-        translate(module("cross_entropy").cross_entropy_kernel, (*inputs, F32, F32, F32)),
-        translate(module("cross_entropy").cross_entropy_gradient_kernel, (*inputs, F32, F32, F32, F32, F32_2)),
+        translate(module("cross_entropy").cross_entropy_kernel, (*rows, F32, F32, number, F32, F32, F32)),
+        translate(
+            module("cross_entropy").cross_entropy_gradient_kernel,
+            (*rows, F32, F32, F32, F32, F32, F32, number, F32_2),
+        ),
     ]
 
 
@@ -118,6 +122,15 @@ LINES = {
     "out[i] = cuda.shfl_xor_sync(0xFFFFFFFF, x[i], 1)": "out[i] = __shfl_xor_sync(0xFFFFFFFF, x[i], 1);",
     "cuda.atomic.max(out, 0, x[i])": "atomicMax(&out[0], x[i]);",
     "out[i] = math.nan": "out[i] = NAN;",
+    "out[i] = libdevice.fast_expf(x[i])": "out[i] = __expf(float(x[i]));",
+    "out[i] = libdevice.rsqrtf(x[i])": "out[i] = rsqrtf(float(x[i]));",
+    "out[i] = libdevice.sinh(x[i])": "out[i] = sinh(double(x[i]));",
+    "out[i] = x[1:][i]": "out[i] = x.slice(0, 1)[i];",
+    "out[i] = x[:n].size": "out[i] = x.slice(0, 0, n).size();",
+    "out[i] = x[t % 32 :: 32][i]": "out[i] = x.slice(0, t % 32, INT64_MAX, 32)[i];",
+    "out[i] = z[i, :][t]": "out[i] = z[i][t];",
+    "out[i] = z[:, t][i]": "out[i] = z.select(1, t)[i];",
+    "out[i] = z[1:, :-1][i, t]": "out[i] = z.slice(0, 1).slice(1, 0, -1)(i, t);",
     "out[i] = z[i, t] + z.shape[1]": "out[i] = double(z(i, t)) + z.shape(1);",
     "out[i] = cuda.blockDim.x * cuda.blockIdx.x": "out[i] = int64_t(blockDim.x) * blockIdx.x;",
     "out[i] = cuda.popc(p[i])": "out[i] = __popcll(p[i]);",
@@ -126,6 +139,7 @@ LINES = {
 HEAD = """\
 import math
 from numba import cuda, float32, uint8, uint32
+from numba.cuda import libdevice
 
 HALF = float32(0.5)
 
@@ -264,6 +278,15 @@ def test_a_device_function_has_a_name_for_each_set_of_types():
     assert found.source.startswith("// Ends with a \\ .\n")
 
 
+def test_a_device_function_is_left_as_it_was():
+    twice.overloads["of a launch"] = "kept"
+    try:
+        translate(overloads, (F32, I64, F32))
+        assert twice.overloads == {"of a launch": "kept"}
+    finally:
+        twice.overloads.clear()
+
+
 def test_shared_memory():
     found = translate(shared, (F32, F32))
     assert "  __shared__ float tile[4][8];" in found.source  # float32 is meant, also in the twin
@@ -327,9 +350,56 @@ def test_a_twin_must_be_of_the_same_lines():
         translate(guarded, (F32, F32, types.int64), shared)
 
 
+@cuda.jit(device=True)
+def sum_of(values):
+    total = values.dtype.type(0)
+    for k in range(values.size):
+        total += values[k]
+    return total
+
+
+@cuda.jit
+def slices(x, out):
+    t = cuda.threadIdx.x
+    tile = cuda.shared.array((8, 4), float32)
+    tile[t % 8, t // 8] = x[t]
+    cuda.syncthreads()
+    total = sum_of(x[t - 16 : 24 - t : 3])  # from a place before the end on, and to one before the start
+    total += sum_of(tile[:, t // 8][1:-1]) + sum_of(tile[-1, :2])
+    every = out[t % 2 :: 2]
+    every[t // 2] = total
+
+
+@cuda.jit
+def matches(x, out):
+    t = cuda.threadIdx.x
+    lanes, same = cuda.match_all_sync(0xFFFFFFFF, t // 32)
+    # half of the lanes differ
+    _, other = cuda.match_all_sync(0xFFFFFFFF, t // 16)
+    if same and not other:
+        out[t] = cuda.popc(lanes) + x[t]
+
+
+@cuda.jit
+def device_library(x, out):
+    t = cuda.threadIdx.x
+    out[t] = libdevice.fast_expf(-x[t]) + libdevice.rsqrtf(x[t] + float32(1)) + libdevice.hypot(x[t], 3.0)
+    out[t] += libdevice.fast_fdividef(x[t], float32(7)) + libdevice.copysignf(x[t], float32(-1))
+
+
+def test_functions_of_libdevice_run(tmp_path):
+    translation = translate(device_library, (F32, F32))
+    text = ported_kernels.file_of([translation]) + ported_kernels.CALLER + ported_kernels.caller_of(translation, "run")
+    library = ported_kernels.compiled(text, tmp_path)
+    x, found = np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
+    ported_kernels.call(library, "run", translation, ((1,), (32,), 0), (x, found))
+    exact = np.exp(-x) + 1 / np.sqrt(x + 1) + np.hypot(x.astype(float), 3) + x / 7 - x
+    np.testing.assert_allclose(found, exact, rtol=4e-6)
+
+
 def test_translations_run(tmp_path):
     x = np.arange(32, dtype=np.float32)
-    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0)):
+    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0), (slices, 0), (matches, 0)):
         translation = translate(kernel, (F32, F32))
         text = ported_kernels.file_of([translation]) + ported_kernels.CALLER
         library = ported_kernels.compiled(

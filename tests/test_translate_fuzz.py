@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import ported_kernels
+from numba.cpython import numbers
 from random_arithmetic import random_arithmetic
 from random_kernels import Case, random_case
 from tqdm import tqdm
@@ -73,13 +74,15 @@ def kernel_of(source: str, seed: int):
 def compare(seeds: list[int]) -> list[tuple[int, str, str]]:
     """For each seed what came of it: equal, refused, warned or different, and why."""
     gc.disable()  # a tenth of the time that Numba takes
-    options = compiling._options
+    options, flags = compiling._options, numbers._int_arith_flags
     compiling._options = lambda *given: options(*given) | {"fastmath": False}
+    # an int64 that overflows wraps round, as with g++ -fwrapv; Numba lets LLVM take it that none does
+    numbers._int_arith_flags = lambda kind: []
     np.seterr(all="ignore")
     try:
         return list(_compared(seeds))
     finally:
-        compiling._options = options
+        compiling._options, numbers._int_arith_flags = options, flags
         run._compiled.clear()
         gc.enable()
 

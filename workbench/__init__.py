@@ -31,6 +31,7 @@ _LAZY = {
     "report": "workbench.inspection.report",
     "step_sweep": "workbench.gradients.step_sweep",
     "trace": "workbench.stepping",
+    "translate": "workbench.porting.one_kernel",
     "losses": None,
     "patterns": None,
     "plot": None,

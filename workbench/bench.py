@@ -28,7 +28,7 @@ class Timing:
     median: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Benchmark:
     """The timings of functions that were measured together, in the order in which they were given."""
 
@@ -52,7 +52,7 @@ class Benchmark:
         columns = ("", "least", "median", f"least, to {base}", "first call")
         return Table(f"time of one call, {self.rounds} rounds in turns", columns, rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.table)
 
     def _repr_html_(self) -> str:

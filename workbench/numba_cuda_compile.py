@@ -57,7 +57,7 @@ def compile_kernel(kernel: Any, argument_types: tuple, capabilities: Sequence[tu
     from numba.cuda.cudadrv import nvvm
 
     options = kernel.targetoptions
-    with _device_functions_for(capabilities[0]) as compiled:
+    with device_functions_for(capabilities[0]) as compiled:
         result = _compile(kernel, types.void, argument_types, capabilities[0])
         library = result.library
         entry = library.get_function(result.fndesc.llvm_func_name)
@@ -89,7 +89,7 @@ def _compile(dispatcher: Any, return_type: Any, argument_types: tuple, capabilit
 
 
 @contextlib.contextmanager
-def _device_functions_for(capability: tuple[int, int]) -> Iterator[dict[tuple, Any]]:
+def device_functions_for(capability: tuple[int, int]) -> Iterator[dict[tuple, Any]]:
     """Within this, device functions are compiled for ``capability``; gives what was compiled, and forgets it after.
 
     Numba asks the driver for the capability, and would keep the result for later launches on whichever GPU.

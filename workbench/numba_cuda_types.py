@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+
+CAPABILITY = (9, 0)
+"""The compute capability that types are inferred for; they do not depend on it."""
 
 
 class Inferred(NamedTuple):
@@ -19,18 +21,20 @@ class Inferred(NamedTuple):
 def inferred_on_cuda(function: Callable, argument_types: tuple) -> Inferred:
     """The types of a kernel or device function that is called with these types. Raises Numba's own errors.
 
-    A variable has as many types as it has versions in static single assignment form that differ. No driver is needed.
+    A variable has as many types as it has versions in static single assignment form that differ. No driver is needed,
+    within ``numba_cuda_compile.device_functions_for(CAPABILITY)``.
     """
     from numba.core import types
+    from numba.core.target_extension import target_override
     from numba.cuda import compiler
     from numba.cuda.descriptor import cuda_target
 
     flags = compiler.CUDAFlags()
     flags.error_model = "numpy"
-    flags.compute_capability = _ANY_DEVICE
+    flags.compute_capability = CAPABILITY
     context = cuda_target.typing_context, cuda_target.target_context
     pipeline, until_inferred = _until_inference()
-    with _without_driver():
+    with target_override("cuda"):
         try:
             compiler.compile_extra(*context, function, argument_types, None, flags, {}, pipeline_class=pipeline)
         except until_inferred as stopped:
@@ -93,10 +97,11 @@ def unified_on_cuda(one: Any, other: Any) -> Any:
 def _signature_on_cuda(called: Any, argument_types: tuple) -> Any:
     from numba import cuda
     from numba.core.errors import NumbaError
+    from numba.core.target_extension import target_override
     from numba.cuda.descriptor import cuda_target
 
     context = cuda_target.typing_context
-    with _without_driver():
+    with target_override("cuda"):
         context.refresh()
         try:
             if not isinstance(called, str):
@@ -107,22 +112,3 @@ def _signature_on_cuda(called: Any, argument_types: tuple) -> Any:
             return kind.get_call_type(context, argument_types, {})
         except NumbaError:
             return None
-
-
-_ANY_DEVICE = (9, 0)
-"""The compute capability that types are inferred for; they do not depend on it."""
-
-
-@contextlib.contextmanager
-def _without_driver() -> Iterator[None]:
-    """Within this, Numba compiles device functions without asking a driver for the device."""
-    from numba.core.target_extension import target_override
-    from numba.cuda import dispatcher
-
-    before = dispatcher.get_current_device
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=_ANY_DEVICE)
-    try:
-        with target_override("cuda"):
-            yield
-    finally:
-        dispatcher.get_current_device = before

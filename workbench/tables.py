@@ -18,7 +18,7 @@ MARKS = {"right": "✓ right", "wrong": "✗ WRONG", "unclear": "? unclear"}
 COLOURS = {"right": "#1a7f5a", "wrong": "#c2410c", "unclear": "#8a6d00"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Rows of short texts under column heads, with a title above and notes below."""
 
@@ -27,7 +27,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     notes: Sequence[str] = ()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from rich import box
         from rich.console import Console
         from rich.table import Table as RichTable

@@ -26,7 +26,7 @@ __device__ scalar_t log_total(Array<const scalar_t, 1> z, scalar_t largest) {
 
 // The loss of each row, and the two parts of its softmax's denominator, exp(shift) · exp(log_sum).
 //
-// logits [n, classes], target [n] of integers, keep [classes], spread [classes] or [0] for none, sample_weight [n].
+// logits [n, classes], target [n] of integers, sample_weight [n], keep [classes], spread [classes] or [0] for none.
 // The parts stay apart, since their sum would lose the digits that matter where the logits are large.
 //
 // Updates: loss [n], shift [n], log_sum [n]. A row whose target is ignore_index gets 0, and one whose target is no
@@ -35,9 +35,9 @@ template <typename scalar_t>
 __global__ void cross_entropy_kernel(
     Array<const scalar_t, 2> logits,
     Array<const int64_t, 1> target,
+    Array<const scalar_t, 1> sample_weight,
     Array<const scalar_t, 1> keep,
     Array<const scalar_t, 1> spread,
-    Array<const scalar_t, 1> sample_weight,
     int64_t ignore_index,
     Array<scalar_t, 1> loss,
     Array<scalar_t, 1> shift,
@@ -72,14 +72,14 @@ template <typename scalar_t>
 __global__ void cross_entropy_gradient_kernel(
     Array<const scalar_t, 2> logits,
     Array<const int64_t, 1> target,
-    Array<const scalar_t, 1> keep,
-    Array<const scalar_t, 1> spread,
     Array<const scalar_t, 1> sample_weight,
-    int64_t ignore_index,
     Array<const scalar_t, 1> shift,
     Array<const scalar_t, 1> log_sum,
-    Array<const scalar_t, 1> spread_total,
     Array<const scalar_t, 1> upstream,
+    Array<const scalar_t, 1> keep,
+    Array<const scalar_t, 1> spread,
+    Array<const scalar_t, 1> spread_total,
+    int64_t ignore_index,
     Array<scalar_t, 2> gradient) {
   const int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i < gradient.shape(0)) {

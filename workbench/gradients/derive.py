@@ -36,7 +36,7 @@ class Step:
     latex: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """The derivative of a scalar function by one of its parameters.
 
@@ -94,7 +94,7 @@ class Derivation:
     def _position(self) -> int:
         return [p.name for p in self.formula.parameters].index(self.by)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         kinks = "".join(f"# {kink}\n" for kink in self.kinks)
         return f"# d/d{self.by} of {self.formula.name} = {self.latex}\n{kinks}\n{self.source}"
 

@@ -18,7 +18,7 @@ class Change:
     change: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Two reports beside each other: the figures that every kernel has, and the others that differ."""
 
@@ -30,7 +30,7 @@ class Comparison:
         rows = tuple((one.what, one.first, one.second, _signed(one.change)) for one in self.changes)
         return Table("What the compiler made of both", ("", self.first, self.second, "change"), rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.table())
 
     def _repr_html_(self) -> str:

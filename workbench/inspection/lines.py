@@ -31,7 +31,7 @@ class Line:
     sass: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SideBySide:
     """The lines of a kernel and of its device functions; ``has_sass`` is False where there was no nvdisasm."""
 
@@ -40,7 +40,7 @@ class SideBySide:
     lines: tuple[Line, ...]
     has_sass: bool
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         right = "machine code" if self.has_sass else 'machine code: pip install -e ".[inspect]"'
         out = [f"{self.name} for {self.architecture}", "", f"{'line, and its PTX':{WIDTH + 8}}{right}"]
         file = ""

@@ -34,7 +34,7 @@ BLOCKS = (64, 128, 256, 512, 1024)
 """The block sizes that occupancy is given for, besides the kernel's own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CompileReport:
     """What the compiler made of one kernel for one architecture.
 
@@ -86,7 +86,7 @@ class CompileReport:
         """The report as tables, those that have something to say."""
         return [table for table in _tables(self) if table.rows]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
 
     def _repr_html_(self) -> str:

@@ -12,7 +12,7 @@ import functools
 import importlib.metadata
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +23,8 @@ from workbench.porting.modules import Definition, Import, Module, imported, is_i
 
 LAUNCHING = {"workbench", "workbench.launch"}
 LAUNCHED = {"launch", "blocks"}
+CARRIED = {"once_differentiable": "workbench.second_derivatives"}
+"""Names that workbench offers and that a port has as its own, by the module that they are carried from."""
 
 
 @dataclass
@@ -135,7 +137,7 @@ class Bundle:
         self._rewrite_inner_imports(file, definition, tree)
         for name in sorted(needed):
             if isinstance(getattr(source.value, name, None), ModuleType) and name in source.imports:
-                self._import_module(file, name, source.imports[name], tree)
+                self._import_module(file, definition, name, tree)
             else:
                 self._carry(file, name, definition.node)
         for name in sorted(noted):  # an annotation is not run: what it names may be missing
@@ -145,11 +147,13 @@ class Bundle:
 
     def _import(self, file: File, name: str, found: Import, asking: ast.AST) -> None:
         """Have the file import a name that is no module."""
+        if found.module == "workbench" and found.attribute in CARRIED:
+            found = replace(found, module=CARRIED[found.attribute])
         if found.module in LAUNCHING and self.kernels is not None:
             if found.attribute not in LAUNCHED:
                 raise PortError(
                     f"{file.source.place(asking)} needs {found.attribute or found.module!r} of workbench, and a port "
-                    "has launch and blocks alone"
+                    f"has launch, blocks and {', '.join(CARRIED)} alone"
                 )
             file.imports.add(_from(".launch", found.attribute, name))
         elif self._stays(found.module):
@@ -161,15 +165,18 @@ class Bundle:
             if self.of.get(found.module) is not file:
                 file.imports.add(_from(f".{stem}", defined, name))
 
-    def _import_module(self, file: File, name: str, found: Import, tree: ast.AST) -> None:
-        """Have the file import a module, of which it takes attributes."""
-        value = getattr(file.source.value, name)
+    def _import_module(self, file: File, definition: Definition, name: str, tree: ast.AST) -> None:
+        """Have the file import a module, of which a definition takes attributes."""
+        value, found = getattr(file.source.value, name), file.source.imports[name]
         attributes = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and _is_name(n.value, name)]
         if value.__name__ in LAUNCHING and self.kernels is not None:
             for node in attributes:
-                if node.attr not in LAUNCHED:
+                if node.attr in CARRIED:
+                    self._take_from_its_module(file, definition, node)
+                elif node.attr not in LAUNCHED:
                     raise PortError(
-                        f"{file.source.place(node)} needs {ast.unparse(node)}, and a port has launch and blocks alone"
+                        f"{file.source.place(node)} needs {ast.unparse(node)}, and a port has launch, blocks and "
+                        f"{', '.join(CARRIED)} alone"
                     )
             file.imports.add(_from(".", "launch", name))
         elif self._stays(value.__name__):
@@ -191,6 +198,13 @@ class Bundle:
                     )
                 self._carry(other, node.attr, node)
             file.imports.add(_from(".", other.stem, name))
+
+    def _take_from_its_module(self, file: File, definition: Definition, node: ast.Attribute) -> None:
+        """Have ``wb.name`` in a definition be ``module.name``, of the module that the name is carried from."""
+        stem, _ = self.add(CARRIED[node.attr], node.attr)
+        file.imports.add(_from(".", stem, stem))
+        text = file.replaced.get(definition.first, file.source.text(definition))
+        file.replaced[definition.first] = re.sub(rf"\b{ast.unparse(node)}\b", f"{stem}.{node.attr}", text)
 
     def _rewrite_inner_imports(self, file: File, definition: Definition, tree: ast.AST) -> None:
         """Turn the imports inside a carried function into those of the package."""

@@ -26,6 +26,21 @@ SAME_NAME = """
 MATH = {name: name for name in SAME_NAME.split()} | {"gamma": "tgamma"}
 """Functions of Python's math and their names in C++."""
 
+SAME_IN_LIBDEVICE = """
+    acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs fdim floor fma
+    fmax fmin fmod hypot lgamma log log10 log1p log2 nextafter pow remainder rint round rsqrt sin sinh sqrt tan tanh
+    tgamma trunc
+"""
+
+FAST_IN_LIBDEVICE = """
+    cos exp exp10 fdivide log log10 log2 pow sin tan
+"""
+
+LIBDEVICE = {name + f: name + f for name in SAME_IN_LIBDEVICE.split() for f in ("", "f")} | {
+    f"fast_{name}f": f"__{name}f" for name in FAST_IN_LIBDEVICE.split()
+}
+"""Functions of numba.cuda.libdevice and their names in C++."""
+
 ATOMICS = {
     "add": "atomicAdd",
     "sub": "atomicSub",
@@ -42,7 +57,7 @@ ATOMICS = {
 
 BARRIERS = ("syncthreads", "syncthreads_count", "syncthreads_and", "syncthreads_or")
 SHUFFLES = ("shfl_sync", "shfl_up_sync", "shfl_down_sync", "shfl_xor_sync")
-VOTES = {"any_sync": BOOL, "all_sync": BOOL, "ballot_sync": INT, "match_any_sync": INT}
+VOTES = {"any_sync": BOOL, "all_sync": BOOL, "ballot_sync": INT, "match_any_sync": INT, "match_all_sync": INT}
 FENCES = ("threadfence", "threadfence_block", "threadfence_system")
 BITS = {"popc": "__popc", "clz": "__clz", "ffs": "__ffs", "brev": "__brev"}
 
@@ -108,8 +123,10 @@ class Calls(Values):
             return self._barrier(node, operation)
         if operation in SHUFFLES:
             return self._shuffle(node, operation)
+        if operation == "match_all_sync":
+            raise self.refused(node, "cuda.match_all_sync stands on a line of its own: `lanes, same = ...`")
         if operation in VOTES:
-            return self._vote(node, operation)
+            return self.vote(node, operation)
         if operation == "syncwarp":
             arguments = self._arguments(node, 0, 1)
             self._waits()
@@ -161,11 +178,12 @@ class Calls(Values):
         self.whole.synchronises = True
         self.effect = max(self.effect, Effect.MEETS)
 
-    def _vote(self, node: ast.Call, operation: str) -> Expression:
+    def vote(self, node: ast.Call, operation: str, more: str = "") -> Expression:
+        """A vote of a warp; ``more`` is what C++ takes besides."""
         mask, test = self._arguments(node, 2, 2)
         self._meets()
         effect = max(Effect.MEETS, mask.effect, test.effect)
-        code = f"__{operation}({mask.code}, {test.code})"
+        code = f"__{operation}({mask.code}, {test.code}{more})"
         if VOTES[operation] == BOOL:
             return Expression(code, Level.PRIMARY, BOOL, INT, (0, 1), True, effect=effect)
         return Expression(f"int({code})", Level.PRIMARY, INT, INT, limits(types.int32), effect=effect)
@@ -225,6 +243,8 @@ class Calls(Values):
             return self.operation(node, ast.Pow(), *self._arguments(node, 2, 2))
         if getattr(function, "__module__", None) == "math" and name in MATH:
             return self._mathematics(node, function, MATH[name])
+        if getattr(function, "__module__", None) == "numba.cuda.libdevice" and name in LIBDEVICE:
+            return self._mathematics(node, function, LIBDEVICE[name])
         raise self.refused(node, f"`{ast.unparse(node.func)}` is not translated")
 
     def _mathematics(self, node: ast.Call, called: Any, name: str) -> Expression:

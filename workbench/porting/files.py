@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from workbench.porting import ops
 from workbench.porting.bundle import Bundle
 from workbench.porting.functions import Operator
 from workbench.porting.kernels import PortedKernel
-from workbench.porting.subject import Named
+from workbench.porting.subject import Call, Named
 
 ROOM = Path(__file__).parent
 OWN = ("launch", "kernels", "operators")
@@ -46,7 +47,9 @@ def of_package(
     return files | {f"{name}/{file}": text for file, text in bundle.files().items()}
 
 
-def of_tests(name: str, found: Named, reference: Named | None, compiles: tuple[str, str]) -> dict[str, str]:
+def of_tests(
+    name: str, found: Named, reference: Named | None, calls: list[Call], compiles: tuple[str, str]
+) -> dict[str, str]:
     """The tests, and the prototype beside them; ``compiles`` is as in Port."""
     bundle = Bundle(found.module, None)
     stem, _ = bundle.add(found.module, found.name)
@@ -63,7 +66,9 @@ def of_tests(name: str, found: Named, reference: Named | None, compiles: tuple[s
         *imports,
     ]
     lines.append(f"\nprototype = {f'functools.partial({call}, {given})' if given else call}\nreference = {truth}\n")
+    more = "".join(f", ({_written(one.keywords)}, {list(one.moving)})" for one in calls[1:])
     marks = {"FUNCTION": f"{name}.{call}", "PACKAGE": name, "VARIABLE": name.upper(), "HOW": compiles[0]}
+    marks["WITH_OPTIONS"] = more
     return {
         "tests/test_parity.py": template("tests/test_parity.py", **marks),
         "tests/prototype/__init__.py": "\n".join(lines),
@@ -86,6 +91,7 @@ def of_operators(name: str, operators: tuple[Operator, ...]) -> str:
 def of_readme(
     name: str,
     found: Named,
+    calls: list[Call],
     kernels: tuple[PortedKernel, ...],
     missing: tuple[str, ...],
     operators: tuple[Operator, ...],
@@ -96,10 +102,14 @@ def of_readme(
     """What the project is, how to build it, what was translated and what was not."""
     lines = ["| kernel | from | operator |", "|---|---|---|"]
     lines += [f"| `{k.name}` | `{k.prototype}` | `{ops.schema(k.translation)}` |" for k in kernels] + [""]
+    if len(calls) > 1:
+        listed = " and ".join(f"`{call}`" for call in calls[1:])
+        lines += [f"These are what the example launches, as it is and with {listed}.", ""]
     if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
         lines += [
-            f"Not translated, since nothing launched them when this was written: {listed}. Their launch raises.",
+            f"Not translated, since the example does not launch them: {listed}. Their launch raises. To have them too, "
+            'port again, with what launches them among `options`, such as `options=[{"keyword": True}]`.',
             "",
         ]
     for one in operators:
@@ -135,6 +145,10 @@ def _package(found: Named, stem: str) -> str:
         lines.append(f"from .{stem} import {found.name}\n")
     lines.append(f'__all__ = ["{found.name}", "kernels", "operators"]\n')
     return "\n".join(lines)
+
+
+def _written(keywords: dict[str, Any]) -> str:
+    return "{" + ", ".join(f'"{name}": {value!r}' for name, value in keywords.items()) + "}"
 
 
 def _call(found: Named) -> str:

@@ -95,9 +95,12 @@ class Function:
 
     def _infer(self, arguments: tuple[Kind, ...]) -> tuple:
         found = []
-        for k, function in enumerate(self.pair):
+        singles, doubles = zip(*arguments, strict=True) if arguments else ((), ())
+        for function, given in zip(self.pair, (singles, doubles), strict=True):
+            if found and (function, given) == (self.pair[0], singles):  # nothing that is float64 in the twin
+                return found[0], found[0]
             try:
-                found.append(numba_cuda_types.inferred_on_cuda(function, tuple(kind[k] for kind in arguments)))
+                found.append(numba_cuda_types.inferred_on_cuda(function, given))
             except Exception as problem:  # whatever Numba raises
                 positions, sentence = numba_cuda.compile_problem(problem)
                 line = next((line for file, line in positions if file == self.file), self.tree.lineno)

@@ -22,14 +22,14 @@ WRITTEN = """
 """What the translator writes itself, or the compiler knows, wherever it stands."""
 
 FUNCTIONS = """
-    abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh dynamic_shared erf erfc exp exp2 expm1 fabs
-    floor floor_div floor_mod fma fmax fmin fmod hypot isfinite isinf isnan lane_id lanemask_lt launch lgamma log log10
-    log1p log2 max min nextafter pow power remainder rint sin sinh sqrt tan tanh tgamma trunc
+    abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh dynamic_shared erf erfc exp exp10 exp2 expm1
+    fabs fdim floor floor_div floor_mod fma fmax fmin fmod hypot isfinite isinf isnan lane_id lanemask_lt launch lgamma
+    log log10 log1p log2 max min nextafter pow power remainder rint round rsqrt sin sinh sqrt tan tanh tgamma trunc
 """
 
 TAKEN = frozenset((KEYWORDS + WRITTEN).split())
 
-CALLED = frozenset(FUNCTIONS.split())
+CALLED = frozenset(name + f for name in FUNCTIONS.split() for f in ("", "f"))  # expf is that of float
 
 
 def of_function(name: str) -> str:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from workbench.errors import PortError
+from workbench.porting.cells import Cells
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Module:
     def __init__(self, name: str) -> None:
         self.name = name
         self.value = importlib.import_module(name)
-        self.source = _source(self.value)
+        self.cells = _cells(self.value)
+        self.source = self.cells.source if self.cells else _source(self.value)
         self.lines = self.source.splitlines()
         self.tree = ast.parse(self.source)
         self.postponed = any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in self.tree.body)
@@ -68,7 +70,7 @@ class Module:
         return "\n".join(self.lines[definition.first - 1 : definition.last])
 
     def place(self, node: ast.AST) -> str:
-        return f"{self.name}, line {node.lineno}"
+        return self.cells.place(node.lineno) if self.cells else f"{self.name}, line {node.lineno}"
 
     def _read(self) -> None:
         body = self.tree.body
@@ -139,25 +141,16 @@ def _spec(name: str) -> Any:
         return None
 
 
+def _cells(value: ModuleType) -> Cells | None:
+    """The cells of the notebook that a module is, or None."""
+    return Cells(value.In) if not hasattr(value, "__file__") and hasattr(value, "In") else None
+
+
 def _source(value: ModuleType) -> str:
-    if not hasattr(value, "__file__") and hasattr(value, "In"):
-        return _notebook(value.In)
     try:
         return inspect.getsource(value)
     except (OSError, TypeError):
         raise PortError(f"the source of the module {value.__name__!r} cannot be read; write it in a file") from None
-
-
-def _notebook(cells: list[str]) -> str:
-    """The cells that a notebook has run, as one module. Cells with magics or with errors in them are left out."""
-    kept = []
-    for cell in cells:
-        try:
-            ast.parse(cell)
-        except SyntaxError:
-            continue
-        kept.append(cell)
-    return "\n".join(kept)
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from workbench.porting.kernels import Kernels, PortedKernel
 from workbench.porting.subject import callable_of, called, named, observe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Port:
     """A PyTorch extension that was written to ``directory``, as the package ``name``, which offers ``function``.
 
@@ -40,7 +40,7 @@ class Port:
     compiles: tuple[str, str]
     warnings: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"{self.function} as a PyTorch extension in {self.directory}", ""]
         lines += [f"  {kernel.name} from {kernel.prototype}" for kernel in self.kernels]
         lines += [f"  torch.ops.{self.name}.{operator.name} from {operator.function}" for operator in self.operators]
@@ -58,6 +58,7 @@ def write(
     to: str | Path,
     name: str | None,
     reference: Callable | None,
+    options: Sequence[Mapping[str, Any]],
     step: Callable[[str], Any],
 ) -> Port:
     """Write the project, as :func:`workbench.port` says. ``step`` is told what is done next."""
@@ -68,10 +69,11 @@ def write(
     found, truth = named(function), None if reference is None else named(reference)
     if not any(isinstance(x, torch.Tensor) and x.is_floating_point() for x in inputs):
         raise PortError("port runs the function to see its kernels, and needs a floating-point tensor to hand it")
+    _check_options(options)
     step("run in float32")
-    single = observe(callable_of(found), inputs, torch.float32)
+    single = observe(callable_of(found), inputs, torch.float32, options)
     step("run in float64")
-    double = observe(callable_of(found), inputs, torch.float64)
+    double = observe(callable_of(found), inputs, torch.float64, options)
     if not single.launches:
         raise PortError(f"{found.name} launched no kernel for these inputs; hand port inputs that make it launch one")
     kernels = Kernels(single.launches, double.launches, step)
@@ -88,9 +90,9 @@ def write(
             compiles = compiled(called(found, getattr(load(stem), found.name)), taken, inputs)
         warnings = tuple(warning for kernel in translations for warning in kernel.translation.warnings)
         about = (translations, left, operators, apart, compiles, warnings)
-        _put(draft, files.of_tests(name, found, truth, compiles))
+        _put(draft, files.of_tests(name, found, truth, single.calls, compiles))
         _put(draft, {f"{name}/operators.py": files.of_operators(name, operators)})
-        _put(draft, {"README.md": files.of_readme(name, found, *about)})
+        _put(draft, {"README.md": files.of_readme(name, found, single.calls, *about)})
         torch.save([_saved(x) for x in inputs], draft / "tests" / "example.pt")
         shutil.copytree(draft, directory, dirs_exist_ok=True)
     return Port(directory, name, found.name, *about)
@@ -101,6 +103,13 @@ def _package_name(name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise PortError(f"{name!r} cannot be the name of a Python package; pass name=, such as name='my_loss'")
     return name
+
+
+def _check_options(options: Sequence[Mapping[str, Any]]) -> None:
+    for keywords in options:
+        for name, value in keywords.items():
+            if not (value is None or isinstance(value, (bool, int, float, str))):
+                raise PortError(f"the option {name} is a {type(value).__name__}; options are numbers, texts or None")
 
 
 def _put(directory: Path, texts: dict[str, str]) -> None:

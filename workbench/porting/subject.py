@@ -6,7 +6,7 @@ import contextlib
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,27 +67,60 @@ class Observed:
 
     launches: list[Launch] = field(default_factory=list)
     applied: dict[type, tuple[tuple, Any]] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
 
 
-def observe(function: Callable, inputs: tuple, dtype: torch.dtype) -> Observed:
-    """Run the function and its backward, with the floating-point inputs in ``dtype``.
+@dataclass(frozen=True)
+class Call:
+    """A call of the function: the keywords that it has besides the inputs, and the inputs that may require grad."""
+
+    keywords: dict[str, Any]
+    moving: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.keywords.items())
+
+
+def observe(
+    function: Callable, inputs: tuple, dtype: torch.dtype, options: Sequence[Mapping[str, Any]] = ()
+) -> Observed:
+    """Run the function and its backward, with the floating-point inputs in ``dtype``, plainly and with each option.
 
     The backward is run through all outputs and through each alone, by all inputs that require grad and by each alone,
-    since it may launch other kernels then. If no input requires grad, all that are floating point do.
+    since it may launch other kernels then. If no input requires grad, all that are floating point do. A call with an
+    option may refuse some of these ways, but not all.
     """
     floating = [k for k, x in enumerate(inputs) if isinstance(x, torch.Tensor) and x.is_floating_point()]
-    moving = [k for k in floating if inputs[k].requires_grad] or floating
+    moving = tuple(k for k in floating if inputs[k].requires_grad) or tuple(floating)
+    ways = [moving, *((k,) for k in moving if len(moving) > 1)]
     seen = Observed()
     with recorded() as launches:
-        for wanted in [moving, *([k] for k in moving if len(moving) > 1)]:
-            outputs = _forward(function, inputs, dtype, wanted, seen)
-            for chosen in [slice(None), *(slice(k, k + 1) for k in range(len(outputs)) if len(outputs) > 1)]:
-                _backward(_forward(function, inputs, dtype, wanted, seen)[chosen])
+        for wanted in ways:
+            _run(function, inputs, dtype, wanted, seen)
+        seen.calls.append(Call({}, moving))
+        for keywords in options:
+            taken, refusals = [], []
+            for wanted in ways:
+                try:
+                    _run(functools.partial(function, **keywords), inputs, dtype, wanted, seen)
+                    taken.append(wanted)
+                except (TypeError, ValueError) as refusal:
+                    refusals.append(refusal)
+            call = Call(dict(keywords), taken[0] if taken else ())
+            if not taken:
+                raise PortError(f"with {call} the function cannot be called: {refusals[0]}") from refusals[0]
+            seen.calls.append(call)
     seen.launches = launches
     return seen
 
 
-def _forward(function: Callable, inputs: tuple, dtype: torch.dtype, moving: list[int], seen: Observed) -> list:
+def _run(function: Callable, inputs: tuple, dtype: torch.dtype, moving: tuple[int, ...], seen: Observed) -> None:
+    outputs = _forward(function, inputs, dtype, moving, seen)
+    for chosen in [slice(None), *(slice(k, k + 1) for k in range(len(outputs)) if len(outputs) > 1)]:
+        _backward(_forward(function, inputs, dtype, moving, seen)[chosen])
+
+
+def _forward(function: Callable, inputs: tuple, dtype: torch.dtype, moving: tuple[int, ...], seen: Observed) -> list:
     given = []
     for k, x in enumerate(inputs):
         if isinstance(x, torch.Tensor):

@@ -17,7 +17,7 @@ from typing import Any
 
 from numba.core import types
 
-from workbench import numba_cuda
+from workbench import numba_cuda, numba_cuda_compile, numba_cuda_types
 from workbench.errors import PortError
 from workbench.porting.expression import Array, array_type
 from workbench.porting.function import Device, Whole
@@ -103,10 +103,11 @@ def _check_twin(kernels: tuple[Any, Any]) -> None:
 def _translate(kernels: tuple[Any, Any], singles: tuple, doubles: tuple) -> Translation:
     whole = Whole(singles != doubles)
     arguments = tuple(map(Kind, singles, doubles))
-    written = _Written(kernels, arguments, whole)
+    with numba_cuda_compile.device_functions_for(numba_cuda_types.CAPABILITY):
+        written = _Written(kernels, arguments, whole)
+        source = written.written_out("__global__ void")
     if numba_cuda.fastmath(kernels[0]):
         written.warn(written.tree, "it was declared with fastmath=True; nvcc's -use_fast_math says the same")
-    source = written.written_out("__global__ void")
     parameters = []
     for name, kind in written.arguments.items():
         element = kind.element if kind.is_array else kind

@@ -167,8 +167,8 @@ class Values(Operators):
     def at(self, node: ast.AST, array: Array, index: ast.expr) -> Value:
         """``array[index]``, with a tuple of indices or one."""
         nodes = index.elts if isinstance(index, ast.Tuple) else [index]
-        if any(isinstance(one, (ast.Slice, ast.Starred)) for one in nodes):
-            raise self.refused(node, f"`{ast.unparse(node)}` is a slice; write a loop over its elements")
+        if any(isinstance(one, ast.Slice) for one in nodes):
+            return self.sliced(node, array, nodes)
         if len(nodes) == 1:
             found = self.value(nodes[0])
             indices = list(found) if isinstance(found, tuple) else [found]
@@ -196,6 +196,40 @@ class Values(Operators):
         kind = Kind(*(one.copy(ndim=array.ndim - len(codes)) for one in array.kind))
         view = self.view(array)
         return Array(view.code + "".join(f"[{one}]" for one in codes), kind, array.writable)
+
+    def sliced(self, node: ast.AST, array: Array, nodes: list[ast.expr]) -> Array:
+        """``array[i, :]``, ``array[1:n]`` and the like: a view."""
+        if len(nodes) > array.ndim:
+            raise self.refused(node, f"`{ast.unparse(node)}` has more indices than the array's {array.ndim} dimensions")
+        view = self.view(array)
+        code, axis, bounds = view.code, 0, []
+        for k, one in enumerate(nodes):
+            if isinstance(one, ast.Slice):
+                arguments = self._bounds(one)
+                bounds += arguments
+                code += f".slice({', '.join([str(axis), *(e.into(INT64) for e in arguments)])})" * bool(arguments)
+                axis += 1
+                continue
+            e = self.scalar(one)
+            if not e.kind.is_integer:
+                raise self.refused(node, f"`{ast.unparse(one)}` is no integer, which an index must be")
+            place = self._index(one, array, k, e)
+            code += f".select({axis}, {place})" if axis else f"[{place}]"
+            bounds.append(e)
+        if any(e.effect > Effect.READS for e in bounds):
+            raise self.refused(node, f"`{ast.unparse(node)}` does more than read; give its bounds names before")
+        return Array(code, Kind(*(one.copy(ndim=array.ndim - len(nodes) + axis) for one in array.kind)), array.writable)
+
+    def _bounds(self, node: ast.Slice) -> list[Expression]:
+        """What the view's ``slice`` takes after the axis for ``start:stop:step``; nothing for ``:``."""
+        parts = [node.lower, node.upper, node.step]
+        while parts and parts[-1] is None:
+            parts.pop()
+        left_out = (literal(0), literal(2**63 - 1, "INT64_MAX"))
+        found = [left_out[k] if part is None else self.scalar(part) for k, part in enumerate(parts)]
+        if len(found) == 3 and found[2].range[0] <= 0:
+            raise self.refused(node.step, f"whether the step `{ast.unparse(node.step)}` is positive is not known")
+        return found
 
     def view(self, array: Array) -> Array:
         """A C array as a view, which has methods."""

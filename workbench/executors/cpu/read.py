@@ -205,9 +205,13 @@ class _Resolver(ast.NodeTransformer):
         return self.visit(ast.copy_location(ast.Assign([node.target], power), node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        of_names = any(isinstance(part, ast.Name) for part in ast.walk(node.left))
         node = self.generic_visit(node)
-        # Numba multiplies out a constant power of two or three and the like, as numba-cuda does
+        # Numba multiplies out a constant power of two or three and the like, as numba-cuda does; but where numbers have
+        # taken the place of names, Python would compute it first
         multiplied_out = isinstance(node.right, ast.Constant) and isinstance(node.right.value, int)
+        if of_names and not any(isinstance(part, ast.Name) for part in ast.walk(node.left)):
+            multiplied_out = False
         if isinstance(node.op, ast.Pow) and not multiplied_out:
             power = self._named(semantics.power, "power", "**")
             return ast.copy_location(ast.Call(power, [node.left, node.right], []), node)

@@ -76,7 +76,7 @@ class Layout:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """A recorded run of some blocks of a launch; ``steps`` count through accesses, barriers and exchanges together.
 
@@ -112,7 +112,7 @@ class Trace:
         where = f"{len(self.blocks)} blocks" if several else f"block {shown(self.blocks[0])}"
         return Table(f"trace of {self.kernel}, {where}: {count:,} steps", columns, tuple(rows), notes)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.table)
 
     def _repr_html_(self) -> str:

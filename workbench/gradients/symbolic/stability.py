@@ -30,7 +30,7 @@ def evaluate(arguments, answers):
 """A kernel that evaluates a device function at arguments [n, parameters]. Updates: answers [n]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stability:
     """A sweep of a derivative over a range of one parameter, against mpmath.
 
@@ -50,7 +50,7 @@ class Stability:
     relative: float
     points: int
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self._table())
 
     def _repr_html_(self) -> str:

@@ -21,7 +21,7 @@ REACH = 8.0
 """Compared from -8 to 8, where functions that agree on a stretch and differ elsewhere have their branches."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """``same`` or not, and ``words`` that say where, how much and what kind of mistake it may be.
 
@@ -36,7 +36,7 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.same
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{'the same function' if self.same else 'NOT the same function'}: {self.words}"
 
     def _repr_html_(self) -> str:

@@ -74,6 +74,29 @@ struct Array {
     }
   }
 
+  // The part where the index along an axis is i.
+  __device__ Array<T, N - 1> select(int axis, int64_t i) const {
+    Array<T, N - 1> part;
+    part.data = data + i * strides[axis];
+    for (int d = 0; d < N - 1; ++d) {
+      part.sizes[d] = sizes[d + (d >= axis)];
+      part.strides[d] = strides[d + (d >= axis)];
+    }
+    return part;
+  }
+
+  // The part from start up to stop along an axis. As in Python, bounds below 0 count from the end, and bounds outside
+  // the array are moved to it.
+  __device__ Array slice(int axis, int64_t start, int64_t stop = INT64_MAX, int64_t step = 1) const {
+    start = bound(axis, start);
+    const int64_t length = bound(axis, stop) - start;
+    Array part = *this;
+    part.data += start * strides[axis];
+    part.sizes[axis] = length > 0 ? (length - 1) / step + 1 : 0;
+    part.strides[axis] *= step;
+    return part;
+  }
+
   // An element, by one index for each dimension.
   template <typename... Indices>
   __device__ T& operator()(Indices... indices) const {
@@ -82,6 +105,13 @@ struct Array {
     int d = 0;
     ((offset += static_cast<int64_t>(indices) * strides[d++]), ...);
     return data[offset];
+  }
+
+ private:
+  // A bound of a slice as a place between 0 and the size.
+  __device__ int64_t bound(int axis, int64_t place) const {
+    place += place < 0 ? sizes[axis] : 0;
+    return place < 0 ? 0 : place > sizes[axis] ? sizes[axis] : place;
   }
 };
 

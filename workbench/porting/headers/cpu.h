@@ -20,6 +20,20 @@
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
 
+// Macros, since C libraries declare some of these names.
+#define rsqrt(x) (1 / sqrt(x))
+#define rsqrtf(x) (1 / sqrtf(x))
+#define __fdividef(x, y) ((x) / (y))
+#define __cosf cosf
+#define __expf expf
+#define __exp10f exp10f
+#define __logf logf
+#define __log10f log10f
+#define __log2f log2f
+#define __powf powf
+#define __sinf sinf
+#define __tanf tanf
+
 using std::max;
 using std::min;
 
@@ -145,6 +159,14 @@ template <typename T>
 unsigned __match_any_sync(unsigned mask, T value) {
   const uint64_t bits = port::bits_of(value);
   return port::lanes_where(mask, bits, [=](uint64_t one) { return one == bits; }).first;
+}
+
+template <typename T>
+unsigned __match_all_sync(unsigned mask, T value, int* same) {
+  const uint64_t bits = port::bits_of(value);
+  const auto [found, came] = port::lanes_where(mask, bits, [=](uint64_t one) { return one == bits; });
+  *same = found == came;
+  return *same ? came : 0;
 }
 
 template <typename T>

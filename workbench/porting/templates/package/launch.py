@@ -44,7 +44,7 @@ class NotPorted:
     def __getitem__(self, configuration: tuple) -> Configured:
         raise NotImplementedError(
             f"{self.name} is not part of this extension: nothing launched it when the extension was written; port again "
-            "with inputs, or through a function, that launch it"
+            "with inputs or options that launch it"
         )
 
 

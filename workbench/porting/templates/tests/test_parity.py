@@ -4,6 +4,7 @@ On a GPU where there is one, else on the CPU. What is compared may differ by a f
 functions such as exp of its own, and orders sums and products in its own way.
 """
 
+import functools
 import os
 from pathlib import Path
 
@@ -27,13 +28,16 @@ ROWS = EXAMPLE[MOVING[0]].shape[0] if EXAMPLE[MOVING[0]].dim() else None
 
 KERNELS = [kernel for kernel in vars(PACKAGE.kernels).values() if hasattr(kernel, "fingerprints")]
 
+CALLS = [({}, MOVING)WITH_OPTIONS]
+"""The keywords of each call, and the inputs that require grad in it."""
+
 TAKEN = "HOW"
 """How torch.compile takes the function: whole, in parts or not."""
 
 port = FUNCTION
 
 
-def inputs(dtype, rows=None, strided=False):
+def inputs(dtype, rows=None, strided=False, moving=MOVING):
     """The example in a dtype: its rows repeated or left out, or in memory that is not contiguous."""
     given = []
     for k, x in enumerate(EXAMPLE):
@@ -43,7 +47,7 @@ def inputs(dtype, rows=None, strided=False):
                 x = x[torch.arange(rows, device=DEVICE) % ROWS]
             if strided and x.dim():
                 x = torch.stack([x, x], -1)[..., 0]
-            x = x.requires_grad_(k in MOVING)
+            x = x.requires_grad_(k in moving)
         given.append(x)
     return given
 
@@ -75,14 +79,18 @@ def assert_same(mine, theirs):
             torch.testing.assert_close(one, other, rtol=allowed, atol=allowed * largest, equal_nan=True)
 
 
-def compare(given):
-    for mine, theirs in zip(values_and_gradients(port, given), values_and_gradients(prototype, given)):
+def compare(given, **keywords):
+    found, expected = (
+        values_and_gradients(functools.partial(function, **keywords), given) for function in (port, prototype)
+    )
+    for mine, theirs in zip(found, expected):
         assert_same(mine, theirs)
 
 
+@pytest.mark.parametrize(("keywords", "moving"), CALLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_example(dtype):
-    compare(inputs(dtype))
+def test_the_example(dtype, keywords, moving):
+    compare(inputs(dtype, moving=moving), **keywords)
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -111,8 +119,6 @@ def test_gradient_against_differences():
 
 def test_audit_says_the_same_of_both():
     given = inputs(torch.float32, 300 if ROWS else None)
-    if len(outputs(prototype, given)) > 1:
-        pytest.skip("wb.audit takes functions of one output")
     mine, theirs = (wb.audit(function, *given, reference=reference) for function in (port, prototype))
     assert [(check.question, check.verdict) for check in mine.checks] == [
         (check.question, check.verdict) for check in theirs.checks
@@ -129,10 +135,12 @@ def test_prototype_with_the_ported_kernels():
         assert_same(one, other)
 
 
+@pytest.mark.parametrize(("keywords", "moving"), CALLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_opcheck_of_each_kernel(dtype):
+def test_opcheck_of_each_kernel(dtype, keywords, moving):
     with recorded() as launches:
-        values_and_gradients(prototype, inputs(dtype, 33 if ROWS else None))
+        given = inputs(dtype, 33 if ROWS else None, moving=moving)
+        values_and_gradients(functools.partial(prototype, **keywords), given)
     for launch in launches:
         kernel = next(k for k in KERNELS if fingerprint(launch.kernel) in k.fingerprints)
         given = [x.detach() if isinstance(x, torch.Tensor) else x for x in launch.arguments]

@@ -39,14 +39,17 @@ BETTER = [
 ]
 """Bars stand close to what they enclose, and named functions to their parentheses."""
 
+SCRIPTED = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
+
 
 class FormulaError(Exception):
     """A formula that cannot be set without a network: the message has it."""
 
 
 class Page(NamedTuple):
-    """One notebook as a page: the name of its file, its title, its first paragraph and its whole body, in HTML."""
+    """One notebook as a page: its number, file name and title, and in HTML its first paragraph and its whole body."""
 
+    number: str
     file: str
     title: str
     summary: str
@@ -61,10 +64,24 @@ def mathml(latex: str, display: str) -> str:
         found = pattern.sub(better, found)
     if display == "inline" and r"\displaystyle" in latex:
         found = found.replace("<math ", '<math displaystyle="true" ', 1)
-    text = BeautifulSoup(found, "html.parser").get_text()
+    soup = BeautifulSoup(found, "html.parser")
+    text = soup.get_text()
     if "\\" in text or "&" in text:
         raise FormulaError(f"this formula has a command that MathML is not made of: {latex}")
-    return found
+    for name in soup.find_all("mi", string=re.compile(r"^[A-Za-z]{2,}$")):
+        _set_apart(name, soup)
+    return str(soup)
+
+
+def _set_apart(name: Tag, soup: BeautifulSoup) -> None:
+    """Updates: ``soup``: a thin space between a named function and a letter or number beside it, as TeX has."""
+    if name.parent.name in SCRIPTED and name.previous_sibling is None:
+        name = name.parent
+    elif name.parent.name in SCRIPTED:
+        return
+    for beside, put in ((name.previous_sibling, name.insert_before), (name.next_sibling, name.insert_after)):
+        if beside is not None and beside.name not in ("mo", "mspace"):
+            put(soup.new_tag("mspace", width="0.167em"))
 
 
 class _Renderer(IPythonRenderer):
@@ -101,7 +118,9 @@ def page(path: Path) -> Page:
     for link in soup.find_all("a", href=True):
         _lead(link)
     summary = soup.find("p")
-    return Page(f"{path.stem}.html", soup.h1.get_text(), summary.decode_contents() if summary else "", str(soup))
+    title = re.sub(r"^\d+\W+", "", soup.h1.get_text())
+    number = re.match(r"\d*", path.stem)[0]
+    return Page(number, f"{path.stem}.html", title, summary.decode_contents() if summary else "", str(soup))
 
 
 def _ready(output: NotebookNode) -> None:

@@ -10,16 +10,23 @@ import workbench as wb
 
 
 def tried(right: dict[str, Any], wrong: dict[str, list[tuple[Any, str]]]) -> tuple:
-    """Two tests: every right answer is found right, and each wrong one wrong, with the words beside it."""
+    """Two tests: every right answer is found right, and each wrong one wrong, with the words beside it.
+
+    Every day the first wrong answer of each exercise is tried, and all of them with the long tests.
+    """
 
     @pytest.mark.parametrize("name", right)
     def test_right_answer(name):
         verdict = wb.exercise(name).check(right[name])
         assert verdict.passed, verdict
 
-    mistakes = [(name, answer, words) for name, answers in wrong.items() for answer, words in answers]
+    mistakes = [
+        pytest.param(name, answer, words, id=f"{name}-{words}", marks=pytest.mark.long if k else ())
+        for name, answers in wrong.items()
+        for k, (answer, words) in enumerate(answers)
+    ]
 
-    @pytest.mark.parametrize(("name", "answer", "words"), mistakes, ids=[f"{n}-{w}" for n, _, w in mistakes])
+    @pytest.mark.parametrize(("name", "answer", "words"), mistakes)
     def test_wrong_answer(name, answer, words):
         verdict = wb.exercise(name).check(answer)
         assert not verdict.passed

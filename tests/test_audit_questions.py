@@ -49,3 +49,18 @@ def test_a_refusal_of_second_derivatives_is_right_and_said():
     audit = wb.audit(Once.apply, X, reference=squares)
     assert audit.passed
     assert [check.said for check in audit.checks if check.said] == ["refused: no second derivative"]
+
+
+def test_a_saved_tensor_for_a_gradient():
+    """It requires a gradient itself, of which torch would warn where a number is taken of it."""
+
+    def exponential_forward(ctx, x):
+        value = x.exp()
+        ctx.save_for_backward(value)
+        return value
+
+    def exponential_backward(ctx, u):
+        return ctx.saved_tensors[0]
+
+    audit = wb.audit(function("saved", exponential_forward, exponential_backward), X, reference=torch.exp)
+    assert "the upstream gradient is ignored" in audit.wrong[0].said

@@ -99,6 +99,7 @@ def expected_in_shared_memory(operation, value):
     return value
 
 
+@pytest.mark.parametrize("workers", ["several", pytest.param("one worker", marks=pytest.mark.long)], indirect=True)
 def test_every_operation_agrees_with_the_simulator():
     found = in_simulator()
     assert_same(found, simulated("test_dialect_atomics"))

@@ -55,6 +55,14 @@ def racing_kernel(x, out):
 
 
 @cuda.jit
+def in_place_kernel(x, out):
+    i = cuda.grid(1)
+    if i < out.size:
+        x[i] += 10
+        out[i] = x[i]
+
+
+@cuda.jit
 def three_kernel(x, y, out):
     pass
 
@@ -97,6 +105,7 @@ def slow_kernel(x, out):
         (one_kernel, "You added 1."),
         (empty_kernel, "no thread wrote"),
         (racing_kernel, "race"),
+        (in_place_kernel, "the kernel writes into x, which is an input: read it, and write elsewhere"),
         (three_kernel, "should take 2 arguments, and takes 3: x, y, out"),
         (device_function, "should be a kernel"),
         (shift_kernel.py_func, "should be a kernel: a function under @cuda.jit"),
@@ -152,6 +161,41 @@ def test_wrong_function(answer, words):
 
 def test_right_function():
     assert FUNCTION.check(shifted).passed
+
+
+class RacingBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return shifted(x)
+
+    @staticmethod
+    @wb.once_differentiable
+    def backward(ctx, upstream):
+        gradient = torch.empty_like(upstream)
+        wb.launch(racing_kernel[2, 256], upstream.contiguous() - 10, gradient)
+        return gradient
+
+
+def test_a_race_in_a_backward():
+    exercise = FunctionExercise(
+        name="watched", task="", inputs=lambda n: (torch.rand(n).requires_grad_(),), reference=lambda x: x + 10
+    )
+    verdict = exercise.check(RacingBackward)
+    assert not verdict.passed
+    assert "write-write race" in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((1, 3, "block"), "2 of 3 are right; the first that is not is number 2, 3."),
+        ((1, 2), "the answer is 3 values, in the order that they are asked for."),
+        (1, "the answer is 3 values, in the order that they are asked for."),
+    ],
+)
+def test_several_values(answer, said):
+    exercise = ValueExercise(name="values", task="Which?", value=(1, 2, "block"), because="So it is.")
+    assert exercise.check(answer).said == (said,)
 
 
 @pytest.mark.parametrize(

@@ -289,3 +289,13 @@ def test_a_progress_bar_appears_when_it_takes_long(capsys, monkeypatch):
     monkeypatch.setattr("workbench.gradients.finite_difference.PATIENCE", 0.05)
     finite_difference(slow, torch.ones(10))
     assert "finite difference: " in capsys.readouterr().err
+
+
+def test_no_progress_bar_of_one_step(capsys, monkeypatch):
+    def slow(x):
+        time.sleep(0.1)
+        return x.exp()
+
+    monkeypatch.setattr("workbench.gradients.finite_difference.PATIENCE", 0.05)
+    finite_difference(slow, torch.ones(10), independent=1)
+    assert capsys.readouterr().err == ""

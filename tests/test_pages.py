@@ -87,7 +87,7 @@ def shown(**data):
 
 def test_a_page(tmp_path):
     text = (
-        "# A *title*\n\nFirst $x_i$ and `$5`.\n\n"
+        "# 07 · A *title*\n\nFirst $x_i$ and `$5`.\n\n"
         "To [the next](01_next.ipynb#Its-part), [a file](../README.md), [out](https://example.org/x.ipynb).\n\n$$a$$"
     )
     found = made(tmp_path, nbformat.v4.new_markdown_cell(text))
@@ -124,3 +124,18 @@ def test_aligned_lines_are_rows():
         ["a", "=b"],
         ["", "=c"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("latex", "spaces"),
+    [
+        (r"2 \sin x", ["2", " ", "sin", " ", "x"]),
+        (r"\log_2 n", ["log2", " ", "n"]),
+        (r"\log(x)", ["log", "(", "x", ")"]),
+        (r"a + \operatorname{relu} x", ["a", "+", "relu", " ", "x"]),
+        (r"L_{\max} x", ["Lmax", "x"]),
+    ],
+)
+def test_named_functions_stand_apart_from_letters(latex, spaces):
+    row = BeautifulSoup(mathml(latex, "inline"), "html.parser").math.mrow
+    assert [" " if tag.name == "mspace" else tag.get_text() for tag in row.children] == spaces

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from everyday import everyday
 from wrong_elsewhere import CASES, one_block_backward, plain_forward, squares
 from wrong_elsewhere import function as function_of
 from wrong_gradients import WRONG, mean_square, values, with_backward
@@ -27,7 +28,7 @@ def run(audit, function, **inputs):
 
 
 @each_wrong
-@pytest.mark.parametrize("with_reference", [True, False])
+@pytest.mark.parametrize("with_reference", everyday([True, False], 2))
 def test_each_wrong_gradient_is_shown(wrong, with_reference):
     audit = wb.audit(wrong.function, *wrong.inputs, reference=wrong.reference if with_reference else None)
     got, expected, _ = run(audit, wrong.function)

@@ -56,6 +56,18 @@ def test_the_still_stands_beside_the_live_view():
     assert metadata["image/png"]["width"] == 3 * 96
 
 
+def test_a_picture_is_the_same_each_time():
+    slider = plot.slider(lambda offset: plot.lanes("shfl_down_sync", offset), offset=[16, 8])
+    first, second = slider.still.png(), slider.still.png()
+    assert first == second
+    slider.control.index = 1
+    seen = slider.image.value
+    slider.control.index = 0
+    assert slider.image.value == first
+    slider.control.index = 1
+    assert slider.image.value == seen
+
+
 def test_a_picture_keeps_its_own_words():
     slider = plot.slider(lambda offset: plot.lanes("shfl_down_sync", offset), offset=[16, 8])
     assert slider._repr_mimebundle_()[0]["text/plain"] == plot.lanes("shfl_down_sync", 16).alt

@@ -371,6 +371,16 @@ def slices(x, out):
 
 
 @cuda.jit
+def matches(x, out):
+    t = cuda.threadIdx.x
+    lanes, same = cuda.match_all_sync(0xFFFFFFFF, t // 32)
+    # half of the lanes differ
+    _, other = cuda.match_all_sync(0xFFFFFFFF, t // 16)
+    if same and not other:
+        out[t] = cuda.popc(lanes) + x[t]
+
+
+@cuda.jit
 def device_library(x, out):
     t = cuda.threadIdx.x
     out[t] = libdevice.fast_expf(-x[t]) + libdevice.rsqrtf(x[t] + float32(1)) + libdevice.hypot(x[t], 3.0)
@@ -389,7 +399,7 @@ def test_functions_of_libdevice_run(tmp_path):
 
 def test_translations_run(tmp_path):
     x = np.arange(32, dtype=np.float32)
-    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0), (slices, 0)):
+    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0), (slices, 0), (matches, 0)):
         translation = translate(kernel, (F32, F32))
         text = ported_kernels.file_of([translation]) + ported_kernels.CALLER
         library = ported_kernels.compiled(

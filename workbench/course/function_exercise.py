@@ -55,8 +55,11 @@ class FunctionExercise(Exercise):
         return f"{tried}."
 
     def _compare(self, function: Callable, inputs: tuple[Any, ...], n: int) -> None:
-        with sanitize() as findings, recorded() as launches:
-            results = function(*inputs)
+        with sanitize() as findings:
+            with recorded() as launches:
+                results = function(*inputs)
+            if self.gradient:
+                _backward(results)
         if findings:
             raise Wrong(f"with n = {n:,}:", *map(str, findings[:2]))
         if self.kernels and not launches:
@@ -68,3 +71,11 @@ class FunctionExercise(Exercise):
         names = ["the result"] if len(results) == 1 else [f"result {k}" for k in range(len(results))]
         got = tuple(result.detach() for result in results)
         compare(names, got, inputs, self.reference, self.mistakes, self.allowed, f"with n = {n:,}")
+
+
+def _backward(results: Any) -> None:
+    """Go backward, so that those kernels are watched too; what they compute is the audit's affair."""
+    several = results if isinstance(results, tuple) else (results,)
+    used = [x for x in several if isinstance(x, torch.Tensor) and x.requires_grad]
+    if used:
+        torch.autograd.backward(used, [torch.ones_like(x) for x in used])

@@ -77,12 +77,16 @@ class KernelExercise(Exercise):
 
     def _compare(self, kernel: Any, names: Sequence[str], case: Case, n: int) -> None:
         where = f"with n = {n:,}, in {_product(case.grid, 'block')} of {_product(case.block, 'thread')}"
+        before = tuple(x.clone() if isinstance(x, torch.Tensor) else x for x in case.inputs)
         with sanitize() as findings:
             case.launched(kernel)
         if findings:
             raise Wrong(f"{where}:", *map(str, findings[:2]))
+        for name, now, then in zip(names, case.inputs, before, strict=False):
+            if isinstance(now, torch.Tensor) and not torch.equal(now, then):
+                raise Wrong(f"{where}: the kernel writes into {name}, which is an input: read it, and write elsewhere.")
         outputs = names[len(case.inputs) :]
-        compare(outputs, case.outputs, case.inputs, self.reference, self.mistakes, self.allowed, where)
+        compare(outputs, case.outputs, before, self.reference, self.mistakes, self.allowed, where)
 
 
 def _product(dimensions: int | tuple[int, ...], noun: str) -> str:

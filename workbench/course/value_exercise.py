@@ -28,7 +28,17 @@ class ValueExercise(Exercise):
         if self._is(answer, self.value):
             return self.because
         named = [said for value, said in self.mistakes.items() if self._is(answer, value)]
-        raise Wrong(*(named[:1] or [f"it is not {answer!r}."]))
+        raise Wrong(*(named[:1] or [self._not_it(answer)]))
+
+    def _not_it(self, answer: Any) -> str:
+        if not isinstance(self.value, tuple):
+            return f"it is not {answer!r}."
+        if not isinstance(answer, (tuple, list)) or len(answer) != len(self.value):
+            return f"the answer is {len(self.value)} values, in the order that they are asked for."
+        right = list(map(self._is, answer, self.value))
+        first = right.index(False)
+        which = f"the first that is not is number {first + 1}, {answer[first]!r}"
+        return f"{sum(right)} of {len(right)} are right; {which}."
 
     def _is(self, answer: Any, value: Any) -> bool:
         if isinstance(value, str):

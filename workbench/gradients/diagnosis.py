@@ -95,7 +95,7 @@ def _meaning(ratio: float, counts: dict[str, int]) -> str:
         if n > 1 and is_near(n):
             return f"a factor 1/{n:,} is missing, as of a mean over {name}: every element is {n:,} times too large"
         if n > 1 and is_near(1 / n):
-            return f"a factor 1/{n:,} too many, as of a mean over {name} taken twice"
+            return f"a factor 1/{n:,} too many, as of a mean over {name} taken once too often"
     if is_near(2):
         return "a factor 2 too many: every element is twice what it should be"
     if is_near(0.5):

@@ -241,7 +241,8 @@ def _gradient(
         return value.reshape(rows, -1), position.double()
 
     columns = points.shape[1]
-    for column in tqdm(range(columns), desc="finite difference", delay=PATIENCE, leave=False):
+    one = columns == 1  # a bar of one step tells nothing
+    for column in tqdm(range(columns), desc="finite difference", delay=PATIENCE, leave=False, disable=one):
         gradient, error = subject.difference(sample, x.dtype)
         found[0, :, column] = gradient
         found[1, :, column] = 0 if error is None else error

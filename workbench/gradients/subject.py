@@ -133,7 +133,10 @@ class Subject:
         moving: list[int] | None = None,
         **options: bool,
     ) -> list[torch.Tensor]:
-        """The gradient by each moving input (zeros where the function does not depend on it)."""
+        """The gradient by each moving input (zeros where the function does not depend on it).
+
+        Without ``create_graph`` it requires no gradient, though a backward may return a saved tensor that does.
+        """
         wanted = [inputs[i] for i in (self.moving if moving is None else moving)]
         if len(values) != len(upstream):
             raise MisshapenValue(f"it returns {len(values)} floating-point tensors and should return {len(upstream)}")
@@ -148,6 +151,8 @@ class Subject:
         if used and wanted:
             outputs, gradients = zip(*used, strict=True)
             found = torch.autograd.grad(outputs, wanted, gradients, allow_unused=True, **options)
+        if not options.get("create_graph"):
+            found = [None if g is None else g.detach() for g in found]
         return [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)]
 
     def gradients(

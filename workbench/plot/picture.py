@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import io
 from pathlib import Path
@@ -36,6 +37,11 @@ class Picture:
 
     def png(self) -> bytes:
         """The picture as a PNG file of 160 dots per inch."""
+        return self._file
+
+    @functools.cached_property
+    def _file(self) -> bytes:
+        # once: a second drawing would lie a little elsewhere, since a layout begins where the last one ended
         out = io.BytesIO()
         self.figure.savefig(out, format="png", dpi=160, facecolor="white", metadata={"Software": None})
         return out.getvalue()

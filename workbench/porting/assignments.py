@@ -10,7 +10,7 @@ from numba.core import types
 from workbench.porting.expression import Array, Effect, Expression, Level
 from workbench.porting.function import Value
 from workbench.porting.guards import Guards
-from workbench.porting.kinds import Kind, fits, limits, unified
+from workbench.porting.kinds import BOOL, Kind, fits, limits, unified
 from workbench.porting.ranges import joined, widened
 from workbench.porting.scopes import Variable
 
@@ -133,7 +133,7 @@ class Assignments(Guards):
 
     def assign(self, node: ast.Assign) -> None:
         comment = self.text.trailing(node)
-        if self._allocates(node, comment):
+        if self._allocates(node, comment) or self._matches_all(node, comment):
             return
         if len(node.targets) > 1:
             self._assign_to_all(node, comment)
@@ -222,6 +222,23 @@ class Assignments(Guards):
         space = "__shared__ " if operation == "shared.array" else ""
         self.put(f"{space}{self.cpp_name(element)} {name}{''.join(f'[{e.code}]' for e in dims)};", comment)
         self.arrays[variable] = Array(name, kind, True, tuple(dims))
+        return True
+
+    def _matches_all(self, node: ast.Assign, comment: str | None) -> bool:
+        """``lanes, same = cuda.match_all_sync(mask, value)``, of which C++ returns one; whether it is such a line."""
+        call = node.value
+        if not (isinstance(call, ast.Call) and self.operation_named(call.func) == "match_all_sync"):
+            return False
+        (target,) = node.targets
+        if not (isinstance(target, ast.Tuple) and len(target.elts) == 2):
+            raise self.refused(node, "cuda.match_all_sync gives two values: `lanes, same = cuda.match_all_sync(...)`")
+        label = target.elts[1].id if isinstance(target.elts[1], ast.Name) else "same"
+        name = self.fresh(f"all_{label}")
+        self.put(f"int {name};")
+        lanes = self.vote(call, "match_all_sync", f", &{name}")
+        self._store(node, target.elts[0], lanes, comment)
+        same = Expression(f"{name} != 0", Level.EQUALITY, BOOL, BOOL, (0, 1), True)
+        self._store(node, target.elts[1], same)
         return True
 
     def annotated(self, node: ast.AnnAssign) -> None:

@@ -32,8 +32,12 @@ SAME_IN_LIBDEVICE = """
     tgamma trunc
 """
 
+FAST_IN_LIBDEVICE = """
+    cos exp exp10 fdivide log log10 log2 pow sin tan
+"""
+
 LIBDEVICE = {name + f: name + f for name in SAME_IN_LIBDEVICE.split() for f in ("", "f")} | {
-    f"fast_{name}f": f"__{name}f" for name in "cos exp exp10 fdivide log log10 log2 pow sin tan".split()
+    f"fast_{name}f": f"__{name}f" for name in FAST_IN_LIBDEVICE.split()
 }
 """Functions of numba.cuda.libdevice and their names in C++."""
 
@@ -53,7 +57,7 @@ ATOMICS = {
 
 BARRIERS = ("syncthreads", "syncthreads_count", "syncthreads_and", "syncthreads_or")
 SHUFFLES = ("shfl_sync", "shfl_up_sync", "shfl_down_sync", "shfl_xor_sync")
-VOTES = {"any_sync": BOOL, "all_sync": BOOL, "ballot_sync": INT, "match_any_sync": INT}
+VOTES = {"any_sync": BOOL, "all_sync": BOOL, "ballot_sync": INT, "match_any_sync": INT, "match_all_sync": INT}
 FENCES = ("threadfence", "threadfence_block", "threadfence_system")
 BITS = {"popc": "__popc", "clz": "__clz", "ffs": "__ffs", "brev": "__brev"}
 
@@ -119,8 +123,10 @@ class Calls(Values):
             return self._barrier(node, operation)
         if operation in SHUFFLES:
             return self._shuffle(node, operation)
+        if operation == "match_all_sync":
+            raise self.refused(node, "cuda.match_all_sync stands on a line of its own: `lanes, same = ...`")
         if operation in VOTES:
-            return self._vote(node, operation)
+            return self.vote(node, operation)
         if operation == "syncwarp":
             arguments = self._arguments(node, 0, 1)
             self._waits()
@@ -172,11 +178,12 @@ class Calls(Values):
         self.whole.synchronises = True
         self.effect = max(self.effect, Effect.MEETS)
 
-    def _vote(self, node: ast.Call, operation: str) -> Expression:
+    def vote(self, node: ast.Call, operation: str, more: str = "") -> Expression:
+        """A vote of a warp; ``more`` is what C++ takes besides."""
         mask, test = self._arguments(node, 2, 2)
         self._meets()
         effect = max(Effect.MEETS, mask.effect, test.effect)
-        code = f"__{operation}({mask.code}, {test.code})"
+        code = f"__{operation}({mask.code}, {test.code}{more})"
         if VOTES[operation] == BOOL:
             return Expression(code, Level.PRIMARY, BOOL, INT, (0, 1), True, effect=effect)
         return Expression(f"int({code})", Level.PRIMARY, INT, INT, limits(types.int32), effect=effect)

@@ -40,7 +40,7 @@ def ask(subject: Subject) -> list[Check]:
         curved = [torch.zeros_like(x) for x in moving]
         if along.requires_grad:
             second = torch.autograd.grad(along, moving, allow_unused=True)
-            curved = [torch.zeros_like(x) if g is None else g for x, g in zip(moving, second, strict=True)]
+            curved = [torch.zeros_like(x) if g is None else g.detach() for x, g in zip(moving, second, strict=True)]
     except (RuntimeError, NotImplementedError) as refusal:
         # torch adds how to look for the operation, which is advice for another problem
         said = f"refused: {str(refusal).splitlines()[0].split(' Hint:')[0].rstrip('.')}"
@@ -64,6 +64,6 @@ def ask(subject: Subject) -> list[Check]:
     what = "autograd takes it for zero" if claimed == 0 else f"autograd says {claimed:.6g} along a direction"
     said = (
         f"{what}, and the gradient changes by {truth.value:.6g}: refuse it by @wb.once_differentiable, or make "
-        "backward differentiable"
+        "backward differentiable; both take what they need from ctx.saved_tensors"
     )
     return [Check(QUESTION, "wrong", error if math.isfinite(error) else math.inf, allowed, "relative", said=said)]

@@ -162,6 +162,14 @@ unsigned __match_any_sync(unsigned mask, T value) {
 }
 
 template <typename T>
+unsigned __match_all_sync(unsigned mask, T value, int* same) {
+  const uint64_t bits = port::bits_of(value);
+  const auto [found, came] = port::lanes_where(mask, bits, [=](uint64_t one) { return one == bits; });
+  *same = found == came;
+  return *same ? came : 0;
+}
+
+template <typename T>
 T __shfl_sync(unsigned mask, T value, int source) {
   return port::shuffled(mask, value, source & 31);
 }

@@ -102,7 +102,7 @@ def middle_once(x, out):
 
 CASES = {
     two_types: ((X, X), r"two_types: total is int64 and then float64, and a C\+\+ variable has one type"),
-    unknown_step: ((X, X, int64), r"whether `n` is positive is not known"),
+    unknown_step: ((X, X, int64), r"whether `n` is positive is not known; `if n > 0:` around the loop would"),
     slice_backwards: ((X, X), r"whether the step `-1` is positive is not known"),
     slice_that_counts: ((X, X), r"does more than read; give its bounds names before"),
     list_from_outside: ((X, X), r"`TABLE` is of the type list, which is no number"),

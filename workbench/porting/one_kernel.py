@@ -15,7 +15,7 @@ from workbench.porting.translation import translate as translated
 from workbench.tensors import argument_type
 
 _CELL = "text-align:left;vertical-align:top;padding:0.15em 1.2em 0.15em 0"
-_PRE = "margin:0;font:0.85em/1.35 ui-monospace,monospace;white-space:pre-wrap"
+_PRE = "margin:0;font:0.85em/1.35 ui-monospace,monospace;white-space:pre-wrap;word-break:normal"
 
 
 @dataclass(frozen=True, repr=False)

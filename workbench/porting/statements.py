@@ -132,7 +132,10 @@ class Statements(Assignments):
         self.keep_order(node, *arguments)
         down = step.range[1] < 0
         if not down and step.range[0] < 0:
-            raise self.refused(node, f"whether `{ast.unparse(node.iter.args[2])}` is positive is not known")
+            said = ast.unparse(node.iter.args[2])
+            raise self.refused(
+                node, f"whether `{said}` is positive is not known; `if {said} > 0:` around the loop would say so"
+            )
         kind = self.signature(node, range, tuple(e.kind for e in arguments))[0]
         kind = kind.map(lambda one: one.dtype)
         stop = self._fixed(node, nodes[-2], stop, f"end_{name}")

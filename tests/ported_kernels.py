@@ -95,7 +95,7 @@ def call(library: ctypes.CDLL, label: str, translation: Translation, launch: tup
 DTYPES = {
     "bool": np.bool_, "int8_t": np.int8, "int16_t": np.int16, "int": np.int32, "int64_t": np.int64,
     "uint8_t": np.uint8, "uint16_t": np.uint16, "uint32_t": np.uint32, "uint64_t": np.uint64,
-    "float": np.float32, "double": np.float64,
+    "__half": np.float16, "float": np.float32, "double": np.float64,
 }  # fmt: skip
 
 

@@ -100,6 +100,23 @@ def middle_once(x, out):
     out[0] = 1 if 0 < cuda.atomic.add(out, 0, 1.0) < 4 else 2
 
 
+@cuda.jit
+def half_and_half(h, out):
+    out[0] = h[0] + h[1]
+
+
+@cuda.jit
+def half_of_double(h, d):
+    h[0] = d[0]
+
+
+@cuda.jit
+def half_as_condition(h, out):
+    out[0] = 1 if h[0] else 2
+
+
+H, D = types.float16[::1], types.float64[::1]
+
 CASES = {
     two_types: ((X, X), r"two_types: total is int64 and then float64, and a C\+\+ variable has one type"),
     unknown_step: ((X, X, int64), r"whether `n` is positive is not known; `if n > 0:` around the loop would"),
@@ -112,6 +129,9 @@ CASES = {
     several_arrays: ((X, X), r"row stands for several arrays; give each a name of its own"),
     whole_array: ((X, X), r"C\+\+ does not fill a whole array; write a loop over the elements"),
     match_of_all: ((X, X), r"cuda.match_all_sync stands on a line of its own"),
+    half_and_half: ((H, X), r"float16 is stored here; convert with float32\(...\) first"),
+    half_of_double: ((H, D), r"makes a float16 of float64; convert with float32\(...\) first"),
+    half_as_condition: ((H, X), r"`h\[0\]` is a float16; convert"),
     says_something: ((X, X), r"`print` is not translated"),
     complex_number: ((X, X), r"`complex` is not translated"),
     shape_that_varies: ((X, X, int64), r"Numba cannot compile it"),

@@ -17,6 +17,7 @@ from workbench.errors import PortError
 from workbench.losses import cross_entropy, squared_distance, squared_error  # noqa: F401, so that their modules are there
 from workbench.porting.translation import translate
 
+float16 = types.float16
 F32, F64 = types.float32[::1], types.float64[::1]
 I32, I64 = types.int32[::1], types.int64[::1]
 F32_2 = types.float32[:, ::1]
@@ -381,6 +382,19 @@ def matches(x, out):
 
 
 @cuda.jit
+def stored_as_half(x, out):
+    t = cuda.threadIdx.x
+    halves = cuda.shared.array(32, float16)
+    halves[t] = float32(x[t]) / float32(3)
+    cuda.syncthreads()
+    half = halves[31 - t]
+    if t == 0:
+        halves[0] = 0.5
+    cuda.syncthreads()
+    out[t] = float32(half) + float32(halves[0])
+
+
+@cuda.jit
 def device_library(x, out):
     t = cuda.threadIdx.x
     out[t] = libdevice.fast_expf(-x[t]) + libdevice.rsqrtf(x[t] + float32(1)) + libdevice.hypot(x[t], 3.0)
@@ -399,7 +413,8 @@ def test_functions_of_libdevice_run(tmp_path):
 
 def test_translations_run(tmp_path):
     x = np.arange(32, dtype=np.float32)
-    for kernel, shared_bytes in ((shared, 0), (dynamic, 256), (constant_array, 0), (slices, 0), (matches, 0)):
+    for kernel in (shared, dynamic, constant_array, slices, matches, stored_as_half):
+        shared_bytes = 256 if kernel is dynamic else 0
         translation = translate(kernel, (F32, F32))
         text = ported_kernels.file_of([translation]) + ported_kernels.CALLER
         library = ported_kernels.compiled(

@@ -10,7 +10,7 @@ from numba.core import types
 from workbench.porting.expression import Array, Effect, Expression, Level
 from workbench.porting.function import Value
 from workbench.porting.guards import Guards
-from workbench.porting.kinds import BOOL, Kind, fits, limits, unified
+from workbench.porting.kinds import BOOL, HALF, Kind, fits, limits, unified
 from workbench.porting.ranges import joined, widened
 from workbench.porting.scopes import Variable
 
@@ -80,6 +80,7 @@ class Assignments(Guards):
             if not isinstance(place, Expression):
                 raise self.refused(node, "C++ does not fill a whole array; write a loop over the elements")
             self.effect = Effect.WRITES
+            value = self.halved(node, value) if place.kind == HALF else value
             self.put(f"{place.code} = {value.into(place.kind)};", comment)
         else:
             raise self.refused(node, f"`{ast.unparse(target)}` is nothing that C++ can assign to here")

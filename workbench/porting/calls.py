@@ -14,7 +14,7 @@ from numba.core import types
 from workbench import numba_cuda
 from workbench.porting.expression import Array, Effect, Expression, Level, array_type, cast, typed
 from workbench.porting.function import Device, Value
-from workbench.porting.kinds import BOOL, INT, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
+from workbench.porting.kinds import BOOL, FLOAT, HALF, INT, SCALAR_KIND, UINT32, Kind, Range, fits, kind_of, limits
 from workbench.porting.values import Values
 
 SAME_NAME = """
@@ -54,6 +54,8 @@ ATOMICS = {
     "exch": "atomicExch",
     "cas": "atomicCAS",
 }
+
+LARGEST_HALF = 65504
 
 BARRIERS = ("syncthreads", "syncthreads_count", "syncthreads_and", "syncthreads_or")
 SHUFFLES = ("shfl_sync", "shfl_up_sync", "shfl_down_sync", "shfl_xor_sync")
@@ -108,8 +110,27 @@ class Calls(Values):
             return replace(e, kind=kind)
         if e.cpp == kind:
             return replace(e, kind=kind)
+        if kind == HALF:
+            return self.halved(node, e)
+        if e.kind == HALF:
+            if kind != FLOAT:
+                raise self.refused(node, f"`{ast.unparse(node)}`: a float16 is converted with float32(...)")
+            return Expression(f"__half2float({e.code})", Level.PRIMARY, FLOAT, FLOAT, effect=e.effect)
         self.cpp_name(kind)
         return typed(e, kind) if e.constant is not None else cast(e, kind)
+
+    def halved(self, node: ast.AST, e: Expression) -> Expression:
+        """A number as float16, to which Numba and C++ round a float32 alike."""
+        exact = e.constant is not None and all(
+            abs(value) <= LARGEST_HALF and np.float16(value) == value for value in e.constant
+        )
+        if e.kind not in (FLOAT, HALF) and not exact:
+            said = f"`{ast.unparse(node)}` makes a float16 of {e.kind}"
+            raise self.refused(node, f"{said}; convert with float32(...) first")
+        if e.kind == HALF:
+            return e
+        # by name, since torch switches the conversions of __half off
+        return Expression(f"__float2half({typed(e, FLOAT).code})", Level.PRIMARY, HALF, HALF, effect=e.effect)
 
     # -- CUDA
 
@@ -228,7 +249,7 @@ class Calls(Values):
             return self._absolute(node)
         if function in (builtins.int, builtins.float, builtins.bool):
             (e,) = self._arguments(node, 1, 1)
-            if function is builtins.bool:
+            if function is builtins.bool and e.kind != HALF:
                 code = f"{e.at(Level.EQUALITY + 1)} != 0"
                 return Expression(code, Level.EQUALITY, BOOL, BOOL, (0, 1), True, effect=e.effect)
             result, _ = self.signature(node, function, (e.kind,))

@@ -17,7 +17,7 @@ from workbench.errors import PortError
 from workbench.kernel import describe
 from workbench.porting.expression import Array, Effect, Expression, Level, literal
 from workbench.porting.identifiers import TAKEN, of_function
-from workbench.porting.kinds import DOUBLE, SCALAR_KIND, Kind, cpp_name, plain
+from workbench.porting.kinds import DOUBLE, HALF, SCALAR_KIND, Kind, cpp_name, plain
 from workbench.porting.scopes import Variable, scopes_of
 from workbench.porting.text import Text
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
@@ -148,6 +148,8 @@ class Function:
 
     def signature(self, node: ast.AST, called: Any, arguments: tuple[Kind, ...]) -> tuple[Kind, tuple[Kind, ...]]:
         """The result of a call and what its arguments are converted to, for one callable or one of each translation."""
+        if HALF in arguments:
+            raise self.refused(node, f"`{ast.unparse(node)}`: float16 is stored here; convert with float32(...) first")
         found = []
         for k in range(2):
             one = called[k] if isinstance(called, tuple) else called

@@ -23,8 +23,9 @@ WRITTEN = """
 
 FUNCTIONS = """
     abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh dynamic_shared erf erfc exp exp10 exp2 expm1
-    fabs fdim floor floor_div floor_mod fma fmax fmin fmod hypot isfinite isinf isnan lane_id lanemask_lt launch lgamma
-    log log10 log1p log2 max min nextafter pow power remainder rint round rsqrt sin sinh sqrt tan tanh tgamma trunc
+    fabs fdim floor floor_div floor_mod fma fmax fmin fmod half half2 hypot isfinite isinf isnan lane_id lanemask_lt
+    launch lgamma log log10 log1p log2 max min nextafter pow power remainder rint round rsqrt sin sinh sqrt tan tanh
+    tgamma trunc
 """
 
 TAKEN = frozenset((KEYWORDS + WRITTEN).split())

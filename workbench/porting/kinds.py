@@ -28,6 +28,7 @@ NAMES = {
     types.uint16: "uint16_t",
     types.uint32: "uint32_t",
     types.uint64: "uint64_t",
+    types.float16: "__half",
     types.float32: "float",
     types.float64: "double",
 }
@@ -73,8 +74,8 @@ def kind_of(one: Any) -> Kind:
     return Kind(one, one)
 
 
-BOOL, INT, INT64, UINT32, DOUBLE, FLOAT = map(
-    kind_of, (types.boolean, types.int32, types.int64, types.uint32, types.float64, types.float32)
+BOOL, INT, INT64, UINT32, DOUBLE, FLOAT, HALF = map(
+    kind_of, (types.boolean, types.int32, types.int64, types.uint32, types.float64, types.float32, types.float16)
 )
 SCALAR_KIND = Kind(types.float32, types.float64)
 

@@ -12,7 +12,7 @@ from numba.core import types
 
 from workbench.porting.expression import Effect, Expression, Level, computed, literal, order, typed
 from workbench.porting.function import Function
-from workbench.porting.kinds import BOOL, DOUBLE, Kind, Range, fits, limits, promoted
+from workbench.porting.kinds import BOOL, DOUBLE, HALF, Kind, Range, fits, limits, promoted
 from workbench.porting.ranges import SIZE, combined, joined
 
 BINARY = {
@@ -197,7 +197,10 @@ class Operators(Function):
                 mixed = level == Level.OR and part.level == Level.AND  # right without, and clearer with
                 parts.append(f"({part.code})" if mixed else part.at(level))
             return Expression(f" {symbol} ".join(parts), level, BOOL, BOOL, (0, 1), True, effect=effect)
-        return self.scalar(node)
+        found = self.scalar(node)
+        if found.kind == HALF:
+            raise self.refused(node, f"`{ast.unparse(node)}` is a float16; convert with float32(...) first")
+        return found
 
     def logic(self, node: ast.BoolOp) -> Expression:
         """``and`` and ``or`` where their value is asked for: that of one of the operands."""
@@ -218,6 +221,8 @@ class Operators(Function):
     def _choice(self, node: ast.AST, test: Expression, a: Expression, b: Expression) -> Expression:
         kind = a.kind
         if a.kind != b.kind:
+            if HALF in (a.kind, b.kind):
+                raise self.refused(node, f"`{ast.unparse(node)}` is a float16 or not; convert with float32(...) first")
             kind = Kind(*(self.unify(node, one, other) for one, other in zip(a.kind, b.kind, strict=True)))
         found = joined(a.range, b.range) if kind.is_integer else None
         if kind.is_integer:

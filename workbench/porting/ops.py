@@ -21,11 +21,14 @@ TYPES = {
     "uint16_t": "UInt16",
     "uint32_t": "UInt32",
     "uint64_t": "UInt64",
+    "__half": "Half",
     "float": "Float",
     "double": "Double",
 }
 """The ``ScalarType`` of a tensor with elements of a C++ type."""
 
+
+FLOATS = ("__half", "float", "double", "scalar_t")
 
 TAKEN = {"grid", "block", "shared_bytes", "call", "self", "node"}
 """Names that a parameter of an operator cannot have: the launch's own, and two that torch's Python takes for itself."""
@@ -91,7 +94,7 @@ def _schema_type(parameter: Parameter, marks: Iterable[str]) -> str:
         return f"Tensor({next(marks)}!)" if parameter.written else "Tensor"
     if parameter.cpp == "bool":
         return "bool"
-    return "float" if parameter.cpp in ("float", "double", "scalar_t") else "SymInt"
+    return "float" if parameter.cpp in FLOATS else "SymInt"
 
 
 def _operator(translation: Translation) -> str:
@@ -139,7 +142,7 @@ def _cpp_type(parameter: Parameter) -> str:
         return "Tensor"
     if parameter.cpp == "bool":
         return "bool"
-    return "double" if parameter.cpp in ("float", "double", "scalar_t") else "int64_t"
+    return "double" if parameter.cpp in FLOATS else "int64_t"
 
 
 def _argument(parameter: Parameter) -> str:

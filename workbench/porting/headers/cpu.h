@@ -20,6 +20,12 @@
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
 
+#ifdef __FLT16_MAX__
+using __half = _Float16;
+inline __half __float2half(float x) { return static_cast<__half>(x); }
+inline float __half2float(__half x) { return x; }
+#endif
+
 // Macros, since C libraries declare some of these names.
 #define rsqrt(x) (1 / sqrt(x))
 #define rsqrtf(x) (1 / sqrtf(x))

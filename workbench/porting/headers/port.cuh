@@ -3,6 +3,7 @@
 
 #ifdef __CUDACC__
 
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #include <math.h>
 

@@ -154,9 +154,9 @@ def one_side(x, value, derivative):
         derivative[i] = 1 / (1 + q)
 
 
-RIGHT = {"log cosh": log_cosh(by_torch), "log add": log_add(by_vjp), "softplus": softplus}
+RIGHT = {"twice": log_cosh(by_torch), "log add": log_add(by_vjp), "softplus": softplus}
 WRONG = {
-    "log cosh": [
+    "twice": [
         (log_cosh(by_kernel), "cannot be differentiated again"),
         (log_cosh(from_the_intermediate, torch.tanh), "make backward differentiable"),
         (log_cosh(detached), "make backward differentiable"),

@@ -50,7 +50,7 @@ def _overflowing(x: torch.Tensor) -> torch.Tensor:
 
 EXERCISES = (
     FunctionExercise(
-        name="log cosh",
+        name="twice",
         task="Write the backward of `LogCosh.apply(x)`, whose value is log cosh x by a kernel, so that it can be "
         "differentiated a second time.",
         inputs=lambda n: (_normal(1, n)[0].requires_grad_(),),

@@ -62,7 +62,8 @@ class Benchmark:
 def bench(functions: Mapping[str, Callable[..., Any]], *inputs: Any, rounds: int = 50) -> Benchmark:
     """Call each function with ``inputs``, in turns, ``rounds`` times; the last one is the base of the ratios.
 
-    Where a GPU is in use, each call is waited for, also if its tensors are not among ``inputs``. Returns a Benchmark; writes what the functions write.
+    Where a GPU is in use, each call is waited for, also if its tensors are not among ``inputs``. Returns a Benchmark;
+    writes what the functions write.
     """
     on_gpu = torch.cuda.is_initialized()
 

@@ -64,3 +64,30 @@ def test_a_saved_tensor_for_a_gradient():
 
     audit = wb.audit(function("saved", exponential_forward, exponential_backward), X, reference=torch.exp)
     assert "the upstream gradient is ignored" in audit.wrong[0].said
+
+
+def test_a_gradient_of_zero_that_the_reference_rounds_is_no_alarm():
+    """The weight of a single row has no effect on a weighted mean, and torch's 0 is a difference of two roundings."""
+
+    class WeightedMean(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return weighted_mean(x, w)
+
+        @staticmethod
+        def backward(ctx, upstream):
+            x, w = ctx.saved_tensors
+            total = w.sum()
+            mean = (w * x * x).sum() / total
+            by_w = (x * x - mean) / total if len(x) > 1 else torch.zeros_like(w)
+            return upstream * 2 * w * x / total, upstream * by_w
+
+    def weighted_mean(x, w):
+        return (w * x * x).sum() / w.sum()
+
+    for seed in range(8):
+        generator = torch.Generator().manual_seed(seed)
+        x, w = torch.randn(100, generator=generator), torch.rand(100, generator=generator) + 0.5
+        found = wb.audit(WeightedMean.apply, x, w, reference=weighted_mean)
+        assert found.passed, found

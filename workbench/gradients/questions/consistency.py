@@ -25,7 +25,9 @@ class Case(NamedTuple):
 
     Where the truth is a reference's, ``rounded`` is what that gives in float32, and ``counts`` names numbers that a
     reduction may divide by. An error may then be some times that of the reference, since rounding costs as many ulps in
-    one precision as in the other. ``rows`` is the size at which it came, where that is not the inputs' own.
+    one precision as in the other. Nor is an error wrong that is below the ``floor`` of its tensor, which is of ulps of
+    the numbers that a gradient is made of: one that is zero is left by the reference as a difference of roundings.
+    ``rows`` is the size at which it came, where that is not the inputs' own.
     """
 
     done: str
@@ -35,6 +37,7 @@ class Case(NamedTuple):
     rounded: Sequence[torch.Tensor] | None = None
     counts: dict[str, int] | None = None
     rows: int | None = None
+    floor: Sequence[float] | None = None
 
 
 def against(subject: Subject, reference: Callable, done: str, rows: int | None = None) -> Case | None:
@@ -44,7 +47,21 @@ def against(subject: Subject, reference: Callable, done: str, rows: int | None =
     if isinstance(truth, Exception) or isinstance(rounded, Exception):
         return None
     got = subject.attempt_all(subject.inputs(torch.float64))
-    return Case(done, got, truth, subject.labels, rounded, subject.counts, rows)
+    return Case(done, got, truth, subject.labels, rounded, subject.counts, rows, _floor(subject, truth))
+
+
+def _floor(subject: Subject, truth: Sequence[torch.Tensor]) -> list[float]:
+    """For each gradient some ulps of |value| |upstream| / |input|, of which size a gradient by that input is."""
+    values = truth[: len(subject.outputs)]
+    pulled = [_largest(v) * _largest(u) for v, u in zip(values, subject.upstream, strict=True) if u is not None]
+    inputs = (_largest(subject.given[i].detach()) for i in subject.moving)
+    unit = ALLOWED * torch.finfo(torch.float64).eps * max(pulled, default=0.0)
+    return [*(0.0 for _ in values), *(unit / x if x else 0.0 for x in inputs)]
+
+
+def _largest(x: torch.Tensor) -> float:
+    largest = float(x.abs().max()) if x.numel() else 0.0
+    return largest if math.isfinite(largest) else 0.0
 
 
 def alike(question: str, cases: Iterable[Case]) -> Check:
@@ -66,6 +83,8 @@ def alike(question: str, cases: Iterable[Case]) -> Check:
             if case.rounded is not None:
                 allowed = max(ALLOWED, MARGIN * float(ulps(case.rounded[k], truth, torch.float32).max()))
             error = ulps(got, truth, torch.float64)
+            if case.floor is not None:
+                error[(got - truth).abs() <= case.floor[k]] = 0.0
             largest, worst = max(largest, allowed), max(worst, float(error.max()))
             if float(error.max()) > allowed:
                 said = _told(case, label, got, truth, error > allowed)

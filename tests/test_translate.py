@@ -282,6 +282,23 @@ def test_a_device_function_has_a_name_for_each_set_of_types():
     assert found.source.startswith("// Ends with a \\ .\n")
 
 
+@cuda.jit(device=True)
+def counted(t, n):
+    t += n
+    return max(t, n)
+
+
+@cuda.jit
+def counts(p, out):
+    t = cuda.threadIdx.x
+    out[t] = counted(t, p[t])
+
+
+def test_a_parameter_is_as_wide_as_what_is_assigned_to_it():
+    ((_, source),) = translate(counts, (I64, I64)).devices
+    assert source.startswith("__device__ int64_t counted(int64_t t, int64_t n) {")
+
+
 def test_a_device_function_is_left_as_it_was():
     twice.overloads["of a launch"] = "kept"
     try:

@@ -126,6 +126,9 @@ LINES = {
     "out[i] = libdevice.fast_expf(x[i])": "out[i] = __expf(float(x[i]));",
     "out[i] = libdevice.rsqrtf(x[i])": "out[i] = rsqrtf(float(x[i]));",
     "out[i] = libdevice.sinh(x[i])": "out[i] = sinh(double(x[i]));",
+    "out[i] = abs(uint32(t) >> 1)": "out[i] = uint64_t(uint32_t(t) >> 1);",
+    "out[i] = (x[i] if HALF > 0.1 else 2 * x[i]) * x[0]": "out[i] = x[i] * x[0];",
+    "out[i] = (x[i] if n > 1 else 2 * x[i]) * x[0]": "out[i] = (n > 1 ? x[i] : 2.0 * x[i]) * x[0];",
     "out[i] = x[1:][i]": "out[i] = x.slice(0, 1)[i];",
     "out[i] = x[:n].size": "out[i] = x.slice(0, 0, n).size();",
     "out[i] = x[t % 32 :: 32][i]": "out[i] = x.slice(0, t % 32, INT64_MAX, 32)[i];",
@@ -277,6 +280,23 @@ def test_a_device_function_has_a_name_for_each_set_of_types():
     assert [name for name, _ in found.devices] == ["twice", "twice_2", "twice_3"]
     assert "  out[t] = double(twice(x[t])) + twice_2(p[t]) + twice_3(t);" in found.source
     assert found.source.startswith("// Ends with a \\ .\n")
+
+
+@cuda.jit(device=True)
+def counted(t, n):
+    t += n
+    return max(t, n)
+
+
+@cuda.jit
+def counts(p, out):
+    t = cuda.threadIdx.x
+    out[t] = counted(t, p[t])
+
+
+def test_a_parameter_is_as_wide_as_what_is_assigned_to_it():
+    ((_, source),) = translate(counts, (I64, I64)).devices
+    assert source.startswith("__device__ int64_t counted(int64_t t, int64_t n) {")
 
 
 def test_a_device_function_is_left_as_it_was():

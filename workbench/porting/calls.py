@@ -306,6 +306,8 @@ class Calls(Values):
     def _absolute(self, node: ast.Call) -> Expression:
         (e,) = self._arguments(node, 1, 1)
         result, _ = self.signature(node, builtins.abs, (e.kind,))
+        if result.is_integer and limits(result.single)[0] == 0:  # C++ has no abs of what has no sign
+            return typed(e, result)
         name = "fabs" if result.is_float else "abs"
         found: Range | None = None
         if result.is_integer:

@@ -216,7 +216,20 @@ class Operators(Function):
         return found
 
     def condition(self, node: ast.IfExp) -> Expression:
-        return self._choice(node, self.truth(node.test), self.scalar(node.body), self.scalar(node.orelse))
+        a, b = self.scalar(node.body), self.scalar(node.orelse)
+        if a.kind != b.kind and (known := self._settled(node.test)) is not None:
+            return a if known else b  # Numba infers no type for what is never computed
+        return self._choice(node, self.truth(node.test), a, b)
+
+    def _settled(self, node: ast.expr) -> bool | None:
+        """Whether a comparison of two constants holds; None for any other condition."""
+        if not (isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS):
+            return None
+        one, other = self.scalar(node.left).constant, self.scalar(node.comparators[0]).constant
+        if one is None or other is None:
+            return None
+        found = {bool(COMPARISONS[type(node.ops[0])][0](*pair)) for pair in zip(one, other, strict=True)}
+        return found.pop() if len(found) == 1 else None
 
     def _choice(self, node: ast.AST, test: Expression, a: Expression, b: Expression) -> Expression:
         kind = a.kind

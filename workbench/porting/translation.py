@@ -178,8 +178,11 @@ class _Written(Statements):
                 self.arrays[variable] = replace(self.arrays[variable], code=variable.code)
 
     def _parameter(self, name: str, kind: Kind) -> str:
-        self.cpp_name(kind.element if kind.is_array else kind)
-        type_name = array_type(kind, name in self.written) if kind.is_array else self.cpp_name(kind)
+        if kind.is_array:
+            self.cpp_name(kind.element)
+            type_name = array_type(kind, name in self.written)
+        else:  # as wide as what is assigned to it, which may be wider than what is handed over
+            type_name = self.cpp_name(self.bound[name].kind)
         return f"{type_name} {self.identifier(name)}"
 
     def device(self, node: ast.AST, kernels: tuple[Any, Any], arguments: tuple[Kind, ...]) -> Device:

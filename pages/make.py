@@ -131,7 +131,7 @@ def _ready(output: NotebookNode) -> None:
         data["text/html"] = latex
     if "$" in data.get("text/html", ""):
         data["text/html"] = _with_formulas(data["text/html"])
-    if "image/png" in data and "text/plain" in data:
+    if "image/png" in data and not data.get("text/plain", "<").startswith("<"):  # "<Figure size …>" says nothing
         output.metadata.setdefault("image/png", {}).setdefault("alt", data["text/plain"])
 
 

@@ -103,11 +103,13 @@ def test_a_page(tmp_path):
 def test_outputs(tmp_path):
     picture = shown(image_png="iVBORw0KGgo=", text_plain="what it shows")
     derived = shown(text_html="<p>f: $a^2$</p><pre>$b$</pre>", text_latex="$a^2$", text_plain="a**2")
-    body = made(
-        tmp_path, nbformat.v4.new_markdown_cell("# T"), picture, derived, shown(text_latex=r"$\displaystyle c$")
-    )
-    soup = BeautifulSoup(body.body, "html.parser")
-    assert soup.img["alt"] == "what it shows"
+    bare = shown(image_png="iVBORw0KGgo=", text_plain="<Figure size 640x480 with 1 Axes>")
+    latex = shown(text_latex=r"$\displaystyle c$")
+    found = made(tmp_path, nbformat.v4.new_markdown_cell("# T"), picture, bare, derived, latex)
+    soup = BeautifulSoup(found.body, "html.parser")
+    described, silent = (image["alt"] for image in soup.find_all("img"))
+    assert described == "what it shows"
+    assert "Figure" not in silent
     assert [formula.get_text() for formula in soup.find_all("math")] == ["a2", "c"]
     assert "$b$" in soup.get_text()
 

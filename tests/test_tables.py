@@ -38,8 +38,9 @@ def test_without_heads_there_is_no_head_row():
     assert [line.split() for line in str(table).splitlines() if line.strip()] == [["title"], ["one", "two"]]
 
 
-def test_in_a_notebook_the_text_is_not_shown_by_itself(table, monkeypatch):
+def test_in_a_notebook_the_text_is_the_same_and_not_shown_by_itself(table, monkeypatch):
     shown = str(table)
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a kernel has it
     monkeypatch.setattr("rich.jupyter.display", lambda *_: pytest.fail("rich displays what was to be text"))
     assert str(table) == shown

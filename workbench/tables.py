@@ -39,8 +39,8 @@ class Table:
         for row in self.rows:
             table.add_row(*(MARKS.get(cell, cell) for cell in row))
         out = io.StringIO()
-        # in a notebook rich would show the text by itself, beside the table that the notebook shows
-        console = Console(file=out, width=100, highlight=False, markup=False, force_jupyter=False)
+        # in a notebook's kernel rich would show the text by itself, and put escape codes into it
+        console = Console(file=out, width=100, highlight=False, markup=False, force_jupyter=False, force_terminal=False)
         console.print(table)
         for note in self.notes:
             console.print(note)

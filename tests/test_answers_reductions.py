@@ -251,6 +251,23 @@ def dot_of_every_thread(x, y, total):
     cuda.atomic.add(total, 0, block_sum(share, of_warps))
 
 
+@cuda.jit
+def dot_of_every_thread_of_a_tree(x, y, total):
+    part = cuda.shared.array(128, float32)
+    t = cuda.threadIdx.x
+    part[t] = 0
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        part[t] += x[i] * y[i]
+    cuda.syncthreads()
+    half = 64
+    while half > 0:
+        if t < half:
+            part[t] += part[t + half]
+        cuda.syncthreads()
+        half //= 2
+    cuda.atomic.add(total, 0, part[0])
+
+
 RIGHT = {"barriers": barriers, "block max": row_max, "warp sum": warp_sums, "dot product": dot}
 WRONG = {
     "barriers": [
@@ -276,7 +293,8 @@ WRONG = {
         (dot_of_one_each, "There are fewer threads than elements"),
         (dot_of_many_atomics, "1,000 atomic additions in 2 blocks"),
         (dot_without_atomics, "Blocks run in any order"),
-        (dot_of_every_thread, "times what it should be"),
+        (dot_of_every_thread, "the sum of the block is in thread 0 alone"),
+        (dot_of_every_thread_of_a_tree, "let thread 0 alone do it"),
     ],
 }
 

@@ -1,13 +1,17 @@
 """The exercises themselves: what they say of answers that are no answers, and that each has its answers tested."""
 
 import re
+from collections import Counter
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 import torch
 from numba import cuda
 
 import workbench as wb
+from workbench.course import exercises
 from workbench.course.exercises import ALL
 from workbench.course.function_exercise import FunctionExercise
 from workbench.course.kernel_exercise import Case, KernelExercise, unwritten
@@ -218,6 +222,13 @@ def test_unknown_name():
 def test_task_is_shown():
     assert "<code>" in wb.exercise("huber")._repr_html_()
     assert repr(wb.exercise("huber")).startswith("huber: ")
+
+
+def test_names_are_unique():
+    modules = [import_module(f"{exercises.__name__}.{module.name}") for module in iter_modules(exercises.__path__)]
+    names = [one.name for module in modules for one in module.EXERCISES]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert sorted(names) == sorted(ALL)
 
 
 def test_each_exercise_has_a_right_answer_and_three_wrong_ones():

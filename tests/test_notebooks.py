@@ -50,6 +50,13 @@ def test_cells_are_short(path):
 
 
 @every
+def test_holds_no_control_characters(path):
+    """Such as the vertical tab that a backslash and a v become, in a formula written as a plain Python string."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert not re.search(r"[^\n -~\u00a0-\U0010ffff]", cell.source), cell.source
+
+
+@every
 def test_says_nothing_of_a_machine_or_a_moment(path):
     notebook = nbformat.read(path, as_version=4)
     assert notebook.metadata == METADATA

@@ -162,7 +162,7 @@ def test_the_picture(block):
     reads = 11 if block == 0 else 22
     assert picture.alt == (
         "block_sum: which thread read and wrote what, in 4 phases: "
-        f"{reads} reads, {reads - 4 if block == 0 else reads - 8} writes, {1 if block == 0 else 2} atomics"
+        f"{reads} reads, {reads - 4 if block == 0 else reads - 8} writes, {'1 atomic' if block == 0 else '2 atomics'}"
     )
     columns = [axes for axes in picture.figure.axes if axes.get_title()]
     assert [axes.get_title() for axes in columns] == [f"phase {k}" for k in range(4)]
@@ -173,6 +173,11 @@ def test_the_picture(block):
     both = [[4.0 + t, e] for t, e in [(0, 0), (0, 2), (1, 1), (1, 3)]]
     assert drawn == [[t, e] for t, e in [(0, 0), (0, 2), (1, 1), (1, 3)]] + (both if block is None else [])
     assert picture.png().startswith(b"\x89PNG")
+
+
+def test_one_of_a_kind_is_no_plural():
+    picture = wb.plot.threads(kernel("def f(a):\n    a[0] = 1\n")[1, 1], np.zeros(2))
+    assert picture.alt == "f: which thread read and wrote what, in 1 phase: 1 write"
 
 
 def test_the_picture_of_shuffles_and_of_nothing():

@@ -85,10 +85,13 @@ def threads(run: Trace | Any, *arguments: Any, block: Block = 0) -> Picture:
         if phases > 1:
             handles += figure.axes[0].plot([], [], color="black", linewidth=2, label="barrier")
         figure.legend(handles=handles, loc="outside lower right", ncols=4)
-    counts = ", ".join(f"{sum(a.kind == kind for a in trace.accesses):,} {kind}s" for kind in kinds)
-    return Picture(
-        figure, f"{trace.kernel}: which thread read and wrote what, in {phases:,} phases: {counts or 'nothing'}"
-    )
+    counts = ", ".join(_counted(sum(a.kind == kind for a in trace.accesses), kind) for kind in kinds)
+    length = _counted(phases, "phase")
+    return Picture(figure, f"{trace.kernel}: which thread read and wrote what, in {length}: {counts or 'nothing'}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _column(trace: Trace, block: tuple[int, int, int], thread: int) -> int:

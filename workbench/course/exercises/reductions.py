@@ -78,6 +78,25 @@ def _product_of_one_each(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return _product(*(v[: (1 + len(x) % 3) * DOT_BLOCK] for v in (x, y)))
 
 
+def _down(lanes: torch.Tensor) -> torch.Tensor:
+    """What five shuffles down leave in each of the 32 lanes: the last ones get their own value back."""
+    for offset in (16, 8, 4, 2, 1):
+        lanes = lanes + torch.cat((lanes[..., offset:], lanes[..., -offset:]), -1)
+    return lanes
+
+
+def _product_by_every_thread(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Every thread adds what ``block_sum`` leaves in it, which is the sum in thread 0 alone."""
+    threads = (1 + len(x) % 3) * DOT_BLOCK
+    shares = x.new_zeros(blocks(len(x), threads) * threads)
+    shares[: len(x)] = x * y
+    lanes = _down(shares.view(-1, threads // DOT_BLOCK, DOT_BLOCK // WARP, WARP).sum(0))
+    of_warps = lanes.new_zeros(len(lanes), WARP)
+    of_warps[:, : DOT_BLOCK // WARP] = lanes[..., 0]
+    lanes[:, 0] = _down(of_warps)
+    return lanes.sum().view(1)
+
+
 def _one_atomic_a_block(kernel: Any, case: Case) -> str | None:
     run = _recorded(kernel, case)
     count = sum(access.kind == ATOMIC for access in run.accesses)
@@ -155,6 +174,15 @@ EXERCISES = (
                 "cuda.gridsize(1).",
             ),
             Mistake(lambda x, y: x.new_zeros(1), "Nothing was added to total."),
+            Mistake(
+                _product_by_every_thread,
+                "Every thread of a block adds to total, and the sum of the block is in thread 0 alone: let that one "
+                "add.",
+            ),
+            Mistake(
+                lambda x, y: DOT_BLOCK * _product(x, y),
+                "All 128 threads of a block add the block's sum to total: let thread 0 alone do it.",
+            ),
         ),
         also=(_one_atomic_a_block,),
     ),

@@ -2,8 +2,8 @@
 
     python pages/make.py --to DIR
 
-A page for each notebook and an index, which open from their files. Formulas become MathML, pictures are in the pages,
-and there is no script; light or dark is the reader's own choice.
+A page for each notebook, an index and a sheet of all pictures, which open from their files. Formulas become MathML,
+pictures are in the pages, and there is no script; light or dark is the reader's own choice.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ class FormulaError(Exception):
 
 
 class Page(NamedTuple):
-    """One notebook as a page: its number, file name and title, and in HTML its first paragraph and its whole body."""
+    """One notebook as a page: its number, file name and title, and in HTML its first paragraph, body and pictures."""
 
     number: str
     file: str
     title: str
     summary: str
     body: str
+    pictures: list[str]
 
 
 def mathml(latex: str, display: str) -> str:
@@ -120,7 +121,8 @@ def page(path: Path) -> Page:
     summary = soup.find("p")
     title = re.sub(r"^\d+\W+", "", soup.h1.get_text())
     number = re.match(r"\d*", path.stem)[0]
-    return Page(number, f"{path.stem}.html", title, summary.decode_contents() if summary else "", str(soup))
+    said = summary.decode_contents() if summary else ""
+    return Page(number, f"{path.stem}.html", title, said, str(soup), [str(image) for image in soup.find_all("img")])
 
 
 def _ready(output: NotebookNode) -> None:
@@ -182,9 +184,10 @@ def build(folder: Path) -> list[Path]:
     (folder / "style.css").write_text(style(), encoding="utf-8")
     (folder / "math.ttf").write_bytes(resources.files("ziamath").joinpath("fonts/STIXTwoMath-Regular.ttf").read_bytes())
     shell = jinja2.Environment(autoescape=True).from_string((HERE / "page.html").read_text(encoding="utf-8"))
-    index = folder / "index.html"
+    index, pictures = folder / "index.html", folder / "pictures.html"
     index.write_text(shell.render(pages=pages), encoding="utf-8")
-    written = [index]
+    pictures.write_text(shell.render(pages=pages, only_pictures=True), encoding="utf-8")
+    written = [index, pictures]
     for number, this in enumerate(pages):
         around = {"before": pages[number - 1] if number else None, "after": (*pages, None)[number + 1 :][0]}
         written.append(folder / this.file)

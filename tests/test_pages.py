@@ -35,7 +35,7 @@ def soups(site):
 
 def test_every_notebook_has_a_page_and_the_index_leads_there(site):
     pages = soups(site)
-    assert sorted(pages) == sorted([*(f"{path.stem}.html" for path in NOTEBOOKS), "index.html"])
+    assert sorted(pages) == sorted([*(f"{path.stem}.html" for path in NOTEBOOKS), "index.html", "pictures.html"])
     listed = [link["href"] for link in pages["index.html"].select(".index > li > a")]
     assert listed == [f"{path.stem}.html" for path in NOTEBOOKS]
 
@@ -60,6 +60,13 @@ def test_links_within_the_site_lead_somewhere(site):
             if "://" not in target:
                 there = pages[target or name]
                 assert not place or there.find(id=unquote(place)), link
+
+
+def test_every_picture_is_on_the_sheet(site):
+    pages = soups(site)
+    shown = [image["src"] for path in NOTEBOOKS for image in pages[f"{path.stem}.html"].find_all("img")]
+    assert [image["src"] for image in pages["pictures.html"].find_all("img")] == shown
+    assert len(shown) > 20
 
 
 def test_light_and_dark_follow_the_reader(site):

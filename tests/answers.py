@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from everyday import everyday
 
 import workbench as wb
 
@@ -12,10 +13,10 @@ import workbench as wb
 def tried(right: dict[str, Any], wrong: dict[str, list[tuple[Any, str]]]) -> tuple:
     """Two tests: every right answer is found right, and each wrong one wrong, with the words beside it.
 
-    Every day the first wrong answer of every second exercise is tried, and all of them with the long tests.
+    Every day every second exercise is tried, with its first wrong answer, and all of them with the long tests.
     """
 
-    @pytest.mark.parametrize("name", right)
+    @pytest.mark.parametrize("name", everyday(right, 2))
     def test_right_answer(name):
         verdict = wb.exercise(name).check(right[name])
         assert verdict.passed, verdict

@@ -115,6 +115,7 @@ def test_run_all_and_move_the_slider(lab, browser):
         assert page.locator(".jupyter-widgets .widget-readout").inner_text() == "8"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", COURSE[:1], ids=lambda path: path.stem)
 def test_a_notebook_of_the_course(path, lab, browser):
     address, folder = lab

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import pytest
 from dialect import NAN, kernel, tensors
+from everyday import everyday
 from numba import cuda
 from simulator import assert_same, simulated
 
@@ -82,9 +83,13 @@ def run(dtype):
     return arrays
 
 
+def left_by(dtypes):
+    return tensors(**{f"{dtype} {name}": array for dtype in dtypes for name, array in run(dtype).items()})
+
+
 def in_simulator():
     with np.errstate(over="ignore"):
-        return tensors(**{f"{dtype} {name}": array for dtype in NUMBERS for name, array in run(dtype).items()})
+        return left_by(NUMBERS)
 
 
 def expected_in_shared_memory(operation, value):
@@ -100,12 +105,14 @@ def expected_in_shared_memory(operation, value):
 
 
 @pytest.mark.parametrize("workers", ["several", pytest.param("one worker", marks=pytest.mark.long)], indirect=True)
-def test_every_operation_agrees_with_the_simulator():
-    found = in_simulator()
-    assert_same(found, simulated("test_dialect_atomics"))
+@pytest.mark.parametrize("dtypes", everyday([("uint32", "float32"), NUMBERS], 2), ids=["two types", "every type"])
+def test_every_operation_agrees_with_the_simulator(dtypes):
+    found = left_by(dtypes)
+    expected = simulated("test_dialect_atomics")
+    assert_same(found, {label: x for label, x in expected.items() if label.split()[0] in dtypes})
     for k, operation in enumerate(OPERATIONS):
         expected = [expected_in_shared_memory(operation, v) for v in (1, 4, 7, 100)]
-        for dtype in DTYPES[operation]:
+        for dtype in set(DTYPES[operation]) & set(dtypes):
             wrapped = np.array(expected).astype(dtype)
             values = found[f"{dtype} shared"][k].numpy().view(dtype)
             assert np.array_equal(values, wrapped), (operation, dtype)

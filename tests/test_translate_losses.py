@@ -85,6 +85,7 @@ def source(translated):
     return "\n".join(parts)
 
 
+@pytest.mark.long
 def test_every_kernel_is_a_template_without_surprises(translated):
     assert len(translated) == 35
     assert all(translation.templated for _, translation, _, _ in translated)
@@ -94,6 +95,7 @@ def test_every_kernel_is_a_template_without_surprises(translated):
     ]
 
 
+@pytest.mark.long
 def test_the_cpu_build_computes_what_the_executor_computes(translated, source, tmp_path):
     library = ported_kernels.compiled(source, tmp_path)
     for k, (name, translation, *launches) in enumerate(translated):

@@ -20,6 +20,7 @@ from derived_functions import (
     tukey,
     x_exp_minus_y,
 )
+from everyday import everyday
 from numba import cuda, float32, float64
 
 import workbench as wb
@@ -76,7 +77,7 @@ def table(function, dtype):
     return k, [(float(v), o) if k == 0 else (o, float(v)) for o in others[0] for v in along]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", everyday([torch.float32, torch.float64], 2))
 @pytest.mark.parametrize("function", NINE)
 def test_nine_functions_over_120(function, dtype):
     kind = np.float32 if dtype == torch.float32 else np.float64

@@ -36,7 +36,11 @@ def _shared_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("WORKBENCH_CACHE", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"))
 
 
-@every
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=pytest.mark.long if p.stem[:2] in ("03", "06", "07") else ()) for p in NOTEBOOKS],
+    ids=[path.stem for path in NOTEBOOKS],
+)
 @pytest.mark.usefixtures("_shared_cache")
 def test_runs_from_top_to_bottom(path):
     """Raises for a cell that raises or writes to stderr, and for a widget without a still."""

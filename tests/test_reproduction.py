@@ -12,7 +12,7 @@ from wrong_gradients import WRONG, mean_square, values, with_backward
 
 import workbench as wb
 
-each_wrong = pytest.mark.parametrize("wrong", everyday(WRONG, 2), ids=[wrong.id for wrong in WRONG])
+each_wrong = pytest.mark.parametrize("wrong", everyday(WRONG, 4), ids=[wrong.id for wrong in WRONG])
 SAID = re.compile(r"# it is (\S+) and should be (\S+)$")
 
 

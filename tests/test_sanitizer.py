@@ -15,7 +15,7 @@ from waiting_kernels import CASES
 import workbench as wb
 
 
-@pytest.mark.parametrize("fault", everyday(FAULTS.values(), 2), ids=FAULTS)
+@pytest.mark.parametrize("fault", everyday(FAULTS.values(), 3), ids=FAULTS)
 def test_named_on_its_line(fault):
     with wb.sanitize() as findings:
         fault.launch(wb.launch)

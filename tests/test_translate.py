@@ -9,7 +9,7 @@ import ported_kernels
 import pytest
 import refused_kernels
 import torch
-from numba import cuda, float32, float64, int32, types
+from numba import cuda, float32, float64, int32, int64, types
 from numba.cuda import libdevice
 
 import workbench as wb
@@ -126,6 +126,7 @@ LINES = {
     "out[i] = libdevice.fast_expf(x[i])": "out[i] = __expf(float(x[i]));",
     "out[i] = libdevice.rsqrtf(x[i])": "out[i] = rsqrtf(float(x[i]));",
     "out[i] = libdevice.sinh(x[i])": "out[i] = sinh(double(x[i]));",
+    "out[i] = ~(not p[i]) or 7": "out[i] = !!p[i] ? !!p[i] : 7;",
     "out[i] = abs(uint32(t) >> 1)": "out[i] = uint64_t(uint32_t(t) >> 1);",
     "out[i] = (x[i] if HALF > 0.1 else 2 * x[i]) * x[0]": "out[i] = x[i] * x[0];",
     "out[i] = (x[i] if n > 1 else 2 * x[i]) * x[0]": "out[i] = (n > 1 ? x[i] : 2.0 * x[i]) * x[0];",
@@ -431,9 +432,18 @@ def test_functions_of_libdevice_run(tmp_path):
     np.testing.assert_allclose(found, exact, rtol=4e-6)
 
 
+@cuda.jit
+def least(x, out):
+    """The least integer divided by -1, 0 and 1. Updates: out."""
+    t = cuda.threadIdx.x
+    number = int64(1) << 63
+    divisor = int64(t % 3) - 1
+    out[t] = x[t] + number // divisor + number % divisor
+
+
 def test_translations_run(tmp_path):
     x = np.arange(32, dtype=np.float32)
-    for kernel in (shared, dynamic, constant_array, slices, matches, stored_as_half):
+    for kernel in (shared, dynamic, constant_array, slices, matches, stored_as_half, least):
         shared_bytes = 256 if kernel is dynamic else 0
         translation = translate(kernel, (F32, F32))
         text = ported_kernels.file_of([translation]) + ported_kernels.CALLER

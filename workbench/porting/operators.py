@@ -159,6 +159,8 @@ class Operators(Function):
         a = self.operand(node.operand)
         if isinstance(node.op, ast.UAdd):
             return a
+        if isinstance(node.op, ast.Invert) and a.kind == BOOL:  # which Numba takes for `not`
+            return self._negated(a)
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             return literal(-a.constant[0], f"-{a.code}" if a.code.startswith("0x") else None)
         function, symbol = self.unary[type(node.op)]

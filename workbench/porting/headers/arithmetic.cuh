@@ -29,7 +29,7 @@ __device__ T floor_mod(T a, T b) {
   }
 }
 
-// a // b, rounded towards minus infinity. By 0, an integer gives 0 and a float a / 0.
+// a // b, rounded towards minus infinity. By 0, an integer gives 0 and a float a / 0; the least integer by -1 gives 0.
 template <typename T>
 __device__ T floor_div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -51,7 +51,8 @@ __device__ T floor_div(T a, T b) {
       return 0;
     }
     if (b == -1) {
-      return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(a));
+      const T least = static_cast<T>(T(1) << (8 * sizeof(T) - 1));
+      return a == least ? 0 : -a;
     }
     const T quotient = a / b;
     return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;

@@ -143,14 +143,16 @@ class Operators(Function):
         if result.is_integer:
             facts |= {"range": limits(result.single)}
         exponent = None if b.constant is None else b.constant[0]
-        if isinstance(exponent, int) and b.kind.is_integer and abs(exponent) <= LARGEST_POWER:
+        # of constants alone Python computes it before Numba sees it, by pow
+        folded = result.is_float and not any(isinstance(part, ast.Name) for part in ast.walk(node))
+        if isinstance(exponent, int) and b.kind.is_integer and abs(exponent) <= LARGEST_POWER and not folded:
             if exponent == 2 and a.is_simple and a.cpp == result:
                 return Expression(f"{a.code} * {a.code}", Level.PRODUCT, result, result, **facts)
             base = typed(a, result)
             return Expression(f"power<{exponent}>({base.code})", Level.PRIMARY, result, result, **facts)
-        if b.kind.is_integer:
+        if b.kind.is_integer and not folded:
             return Expression(f"power({typed(a, result).code}, {b.code})", Level.PRIMARY, result, result, **facts)
-        code = f"pow({typed(a, wanted[0]).code}, {typed(b, wanted[1]).code})"
+        code = f"pow({typed(a, wanted[0]).code}, {typed(b, DOUBLE if folded else wanted[1]).code})"
         return Expression(code, Level.PRIMARY, result, result, **facts)
 
     def unary_operation(self, node: ast.UnaryOp) -> Expression:

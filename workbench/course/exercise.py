@@ -13,11 +13,7 @@ from workbench.named import nearest
 
 
 class Wrong(Exception):
-    """What is wrong with an answer: the sentences, and what they were read from."""
-
-    def __init__(self, *said: str, details: Any = None) -> None:
-        super().__init__(*said)
-        self.details = details
+    """What is wrong with an answer, in sentences."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -32,7 +28,7 @@ class Exercise(abc.ABC):
         try:
             said = self._try(answer)
         except Wrong as wrong:
-            return Verdict(self.name, False, wrong.args, wrong.details)
+            return Verdict(self.name, False, wrong.args)
         except KernelFault as fault:
             return Verdict(self.name, False, tuple(map(str, fault.findings)))
         except Exception as problem:

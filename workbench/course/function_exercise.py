@@ -46,7 +46,7 @@ class FunctionExercise(Exercise):
         if self.gradient:
             found = audit(function, *self.inputs(max(self.sizes)), reference=self.reference, kinks=self.kinks)
             if not found.passed:
-                raise Wrong(*notes(found.wrong), details=found)
+                raise Wrong(*notes(found.wrong))
             tried += f", and all {len(found.checks)} answers of the audit are"
         for demand in self.also:
             said = demand(function, self.inputs(max(self.sizes)))

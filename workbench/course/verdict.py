@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import Any
 
 from workbench.tables import COLOURS
 
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """Whether an answer is right, in sentences. ``details`` is what they were read from, such as an audit, or None."""
+    """Whether an answer is right, in sentences."""
 
     exercise: str
     passed: bool
     said: tuple[str, ...]
-    details: Any = None
 
     @property
     def _head(self) -> str:

@@ -30,10 +30,35 @@ def source(kinds):
     return compile_kernel(reverse_blocks, (BLOCK, 1, 1), kinds).source
 
 
-def test_what_thread_i_reads_at_i_is_asked_for():
-    out = types.Array(types.float64, 1, "C")
-    assert asked_for(types.Array(types.int32, 1, "C"), out) == ["x"]
-    assert asked_for(types.Array(types.int32, 1, "A"), out) == []
+def test_what_thread_i_uses_at_i_is_asked_for():
+    line, spaced = (types.Array(types.float64, 1, layout) for layout in "CA")
+    assert asked_for(types.Array(types.int32, 1, "C"), line) == ["x", "out"]
+    assert asked_for(types.Array(types.int32, 1, "A"), line) == ["out"]
+    assert asked_for(types.Array(types.int32, 1, "C"), spaced) == ["x"]
+
+
+@cuda.jit
+def centred_rows(x, shift, out):
+    shared = cuda.shared.array(BLOCK, types.float64)
+    row = cuda.blockIdx.x
+    t = cuda.threadIdx.x
+    shared[t] = x[row, t] if t < x.shape[1] else 0
+    cuda.syncthreads()
+    if t < x.shape[1]:
+        out[row, t] = x[row, t] - shared[0] + shift[t, row]
+
+
+def test_the_rows_of_blocks_are_asked_for():
+    kinds = (types.Array(types.float64, 2, "C"), types.Array(types.float64, 2, "C"), types.Array(types.float64, 2, "F"))
+    text = compile_kernel(centred_rows, (BLOCK, 1, 1), kinds).source
+    assert [line.strip() for line in text.splitlines() if "prefetch" in line] == ["prefetch_row__(x, blockIdx__x + 2)"]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, BLOCK), (5, 63), (100, 3)])
+def test_rows_are_as_without(rows, columns):
+    x, shift, out = np.random.rand(rows, columns), np.random.rand(columns, rows), np.full((rows, columns), np.nan)
+    wb.launch(centred_rows[rows, BLOCK], x, shift, out)
+    np.testing.assert_array_equal(out, x - x[:, :1] + shift.T)
 
 
 @cuda.jit

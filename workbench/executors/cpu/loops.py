@@ -20,7 +20,7 @@ from workbench.executors.cpu.dialect import EXCHANGES, INDEX_NAMES, WARP, loads,
 from workbench.executors.cpu.emit import Text, add_statements
 from workbench.executors.cpu.fission import Choose, Loop, Node, Once, Plan, Some, Strided, Threads, Warps
 from workbench.executors.cpu.memory import array_maker, assume, unsigned
-from workbench.executors.cpu.prefetch import AHEAD, prefetch, read_by_grid, read_by_stride
+from workbench.executors.cpu.prefetch import PREFETCHES, next_blocks, used_by_stride
 from workbench.executors.cpu.slots import Kept, exposed, kept
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.numba_cuda import Dimensions
@@ -40,7 +40,7 @@ class Loops:
         self.allocations = known.thread.allocations
         self.namespace = dict(namespace)
         self.namespace |= {MEET + operation: getattr(lockstep, operation) for operation in EXCHANGES}
-        self.namespace |= {"assume__": assume, "unsigned__": unsigned, "prefetch__": prefetch}
+        self.namespace |= {"assume__": assume, "unsigned__": unsigned, **PREFETCHES}
         self.pieces: list[tuple[Threads, Warps | None]] = list(_pieces(plan.nodes, None))
         self.kept = self._keep()
         self.by_lane = self._kept_by_lane()
@@ -100,8 +100,8 @@ class Loops:
             if allocation.space == "shared":
                 argument = "dynamic__" if allocation.shape == (0,) else ""
                 text.add(1, f"{identifier}__array = {identifier}({argument})")
-        for array in read_by_grid(self.plan, self.known, self.threads):
-            text.add(1, f"prefetch__({array}, (blockIdx__x + {AHEAD}) * {self.threads}, {self.threads})")
+        for line in next_blocks(self.plan, self.known, self.threads):
+            text.add(1, line)
         for variable, identifier in self.kept.local.items():
             allocation = self.allocations[identifier]
             self._make(text, variable, (self.threads, *allocation.shape), allocation.element)
@@ -278,7 +278,7 @@ class Loops:
         self._Threads(text, indent + 1, node.threads, False, (last, bind))
 
     def _prefetch(self, text: Text, indent: int, node: Strided, step: str) -> None:
-        for array in read_by_stride(node, self.known):
+        for array in used_by_stride(node, self.known):
             text.add(indent, f"prefetch__({array}, at__ + {step}, {self.threads})")
 
     def _limit(self) -> str:

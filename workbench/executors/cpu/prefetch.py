@@ -1,9 +1,10 @@
-"""Fetch into the cache what the blocks after this one will read.
+"""Fetch into the cache what the blocks after this one will read and write.
 
 A GPU hides the time that memory takes behind other blocks. A worker that runs a block of 256 threads reads a kilobyte
-and then computes, and its processor does not look far enough ahead to fetch the next kilobyte meanwhile; so where a
-block reads ``x[i]`` with ``i = cuda.grid(1)``, it begins by asking for what the next but one will read, and in a
-grid-stride loop for what it will read after its next stride.
+and then computes, and its processor does not look far enough ahead to fetch the next kilobyte meanwhile. Writes take
+as long: they leave a processor in order, so that the next block's writes to shared memory wait behind one that is far.
+So where a block uses ``x[i]`` with ``i = cuda.grid(1)``, or ``x[cuda.blockIdx.x, …]``, it begins by asking for what the
+next but one will use, and in a grid-stride loop for what it will use after its next stride.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ AHEAD = 2
 
 LINE = 64
 """Bytes that a processor fetches at once."""
+
+ROW = 4096
+"""Bytes that are asked for of a row; a processor follows the rest of a longer one by itself."""
 
 
 @intrinsic
@@ -49,35 +53,61 @@ def prefetch(array, first, count):
         _fetch(array, first + k)
 
 
-def read_by_grid(plan: Plan, known: Uniformity, threads: int) -> list[str]:
-    """The parameters of which thread i of the grid reads element i, where nothing else leads up to it."""
+@njit(_nrt=False, forceinline=True)
+def prefetch_row(array, row):
+    """Ask for a row of a matrix, or for the beginning of a long one."""
+    columns = array.shape[1]
+    prefetch(array, row * columns, min(columns, ROW // array.itemsize))
+
+
+PREFETCHES = {"prefetch__": prefetch, "prefetch_row__": prefetch_row}
+"""The names by which emitted code calls them."""
+
+
+def next_blocks(plan: Plan, known: Uniformity, threads: int) -> list[str]:
+    """The lines with which a block asks for what the next but one uses, of the parameters that all blocks use alike.
+
+    In one-dimensional arrays thread i of the grid uses element i, with nothing that leads up to it; in matrices block b
+    uses row b.
+    """
 
     def is_grid(index: ast.expr) -> bool:
         first = plan.first_of(index)
         return first is not None and ast.unparse(first) == f"0 + blockIdx__x * {threads}"
 
+    def is_row(index: ast.expr) -> bool:
+        row = index.elts[0] if isinstance(index, ast.Tuple) else index
+        while isinstance(row, ast.Name) and row.id in known.values:
+            row = known.values[row.id]
+        return isinstance(row, ast.Name) and row.id == "blockIdx__x"
+
     statements = [s for node in plan.nodes if isinstance(node, Threads) for s in node.statements]
-    return _read(statements, is_grid, known)
+    elements, rows = _used(statements, 1, is_grid, known), _used(statements, 2, is_row, known)
+    return [
+        *(f"prefetch__({array}, (blockIdx__x + {AHEAD}) * {threads}, {threads})" for array in elements),
+        *(f"prefetch_row__({array}, blockIdx__x + {AHEAD})" for array in rows),
+    ]
 
 
-def read_by_stride(loop: Strided, known: Uniformity) -> list[str]:
-    """The parameters that a loop with great strides reads at its variable."""
+def used_by_stride(loop: Strided, known: Uniformity) -> list[str]:
+    """The parameters that a loop with great strides uses at its variable."""
     if isinstance(loop.step, ast.Constant):
         return []
-    return _read(loop.threads.statements, lambda index: isinstance(index, ast.Name) and index.id == loop.target, known)
+    at = loop.target
+    return _used(loop.threads.statements, 1, lambda index: isinstance(index, ast.Name) and index.id == at, known)
 
 
-def _read(statements: list[ast.stmt], is_wanted: Callable[[ast.expr], bool], known: Uniformity) -> list[str]:
+def _used(
+    statements: list[ast.stmt], dimensions: int, is_wanted: Callable[[ast.expr], bool], known: Uniformity
+) -> list[str]:
     found: list[str] = []
     for node in (n for s in statements for n in ast.walk(s)):
-        if not (
-            isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name)
-        ):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Name):
             continue
         array = known.kinds.get(node.value.id)
         if node.value.id not in known.parameters or node.value.id in found or not isinstance(array, types.Array):
             continue
-        plain = array.ndim == 1 and array.layout == "C" and isinstance(array.dtype, types.Number)
+        plain = array.ndim == dimensions and array.layout == "C" and isinstance(array.dtype, types.Number)
         if plain and is_wanted(node.slice):
             found.append(node.value.id)
     return found

@@ -176,6 +176,18 @@ def test_the_bits_of_an_index():
         assert row.tolist() == [function(t) for t in range(40)], expression
 
 
+def test_the_least_of_an_index_and_an_int32_is_an_int32():
+    out = np.zeros((2, 2), np.int64)
+    table = kernel("""
+        def table(x, out):
+            t = cuda.threadIdx.x
+            out[0, t] = -min(x[0], t)
+            out[1, t] = -max(x[0], cuda.threadIdx.x, t)
+    """)
+    wb.launch(table[1, 2], np.array([-(2**31)], np.int32), out)
+    assert out.tolist() == [[-(2**31)] * 2, [0, -1]]
+
+
 TYPES = {
     "np.float32(x_)": np.float32(0.1),
     "np.float64(np.float32(x_)) * 3": np.float64(np.float32(0.1)) * 3,

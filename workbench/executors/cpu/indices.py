@@ -1,7 +1,7 @@
 """Thread indices are int32 on CUDA and int64 here, where they count loops: which expressions are one.
 
-The width shows only where an operation looks at the bits of an index itself; whatever is computed from one is int64 on
-CUDA too.
+The width shows only where an operation looks at the bits of an index itself, and where ``min`` or ``max`` of one and
+another int32 is an int32; whatever else is computed from one is int64 on CUDA too.
 """
 
 from __future__ import annotations

@@ -179,10 +179,11 @@ class _Resolver(ast.NodeTransformer):
         if operation == "lanemask_lt":
             lanes = self._named(semantics.lanemask_lt, operation, operation)
             return ast.copy_location(ast.Call(lanes, [self._lane()], []), node)
-        narrow = operation in LOOKS_AT_BITS and all(map(self.is_index, node.args))
+        narrow = [self.is_index(argument) for argument in node.args]
         node = self.generic_visit(node)
-        if narrow:
-            node.args = [ast.Call(self._named(types.int32, "int32", types.int32), [index], []) for index in node.args]
+        if any(narrow) and (operation in LOOKS_AT_BITS or called in (min, max)):
+            to_int32 = self._named(types.int32, "int32", types.int32)
+            node.args = [ast.Call(to_int32, [a], []) if n else a for a, n in zip(node.args, narrow, strict=True)]
         if called in (min, max) and len(node.args) > 2:
             return functools.reduce(lambda a, b: ast.copy_location(ast.Call(node.func, [a, b], []), node), node.args)
         if operation in FENCES:

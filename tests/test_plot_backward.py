@@ -74,13 +74,13 @@ def test_a_leaf_is_one_box_over_all_its_roads(x):
     picture = plot.backward_graph({"loss": y.sin() + y.cos() + x * x}, x=x)
     assert sum(box == ("x", LEAF) for box in boxes(picture.figure.axes[0])) == 1
     assert arrows(picture.figure.axes[0]).count(("Mul", "x")) == 1
-    assert picture.alt == "loss: 3 roads to x"
+    assert picture.alt == "graphs of backward: loss, 3 roads to x"
 
 
 def test_every_constant_is_a_box(x):
     picture = plot.backward_graph({"loss": (x + torch.ones(2)) * torch.ones(2)}, x=x)
     assert sum(box == ("constant", CONSTANT) for box in boxes(picture.figure.axes[0])) == 2
-    assert picture.alt == "loss: 1 road to x"
+    assert picture.alt == "graphs of backward: loss, 1 road to x"
 
 
 def test_a_function_of_ones_own_stands_out(x):
@@ -99,7 +99,7 @@ def test_tensors_without_a_graph(x):
     picture = plot.backward_graph({"a leaf": x, "detached": (2 * x).detach()}, x=x)
     leaf, detached = picture.figure.axes
     assert (boxes(leaf), boxes(detached)) == ([("x", LEAF)], [("constant", CONSTANT)])
-    assert picture.alt == "a leaf: 1 road to x; detached: no road to a leaf"
+    assert picture.alt == "graphs of backward: a leaf, 1 road to x; detached, no road to a leaf"
 
 
 def test_nothing_is_freed_and_nothing_is_run(x):

@@ -53,18 +53,19 @@ def backward_graph(graphs: Mapping[str, torch.Tensor], **leaves: torch.Tensor) -
             raise ValueError(f"the graph of {title} has {len(nodes)} nodes, and there is room for {NODES}; draw a part")
     laid = [layout([n.below for n in nodes], _leaves(nodes)) for nodes in read.values()]
     inches = max(1.1, 0.3 + 0.08 * max(len(n.label) for nodes in read.values() for n in nodes))
-    widths = [max(2.4, inches * (1 + _right(one) - _left(one))) for one in laid]
+    spans = [one.span for one in laid]
+    widths = [max(2.4, inches * (1 + right - left)) for left, right in spans]
     depth = max(layer for one in laid for _, layer in one.places)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(sum(widths), 1.3 + 0.55 * (depth + 1)), layout="constrained")
         panels = figure.subplots(1, len(read), width_ratios=widths, squeeze=False)[0]
-        for axes, (title, nodes), one in zip(panels, read.items(), laid, strict=True):
+        for axes, (title, nodes), one, (left, right) in zip(panels, read.items(), laid, spans, strict=True):
             _draw(axes, nodes, one)
             axes.set_title(title, fontsize=10)
-            axes.set(xlim=(_left(one) - 0.6, _right(one) + 0.6), ylim=(depth + 0.5, -0.5))
+            axes.set(xlim=(left - 0.6, right + 0.6), ylim=(depth + 0.5, -0.5))
         kinds = [kind for kind in KINDS if any(n.kind == kind for nodes in read.values() for n in nodes)]
         figure.legend(handles=[Patch(label=k, **KINDS[k]) for k in kinds], loc="outside lower center", ncols=2)
-    return Picture(figure, "; ".join(f"{title}: {_said(nodes)}" for title, nodes in read.items()))
+    return Picture(figure, "graphs of backward: " + "; ".join(f"{t}, {_said(nodes)}" for t, nodes in read.items()))
 
 
 def _read(tensor: torch.Tensor, names: Mapping[str, torch.Tensor]) -> list[Node]:
@@ -102,14 +103,6 @@ def _name(leaf: torch.Tensor, names: Mapping[str, torch.Tensor]) -> str:
 
 def _leaves(nodes: list[Node]) -> list[int]:
     return [k for k, node in enumerate(nodes) if node.kind == LEAF]
-
-
-def _left(one: Layout) -> float:
-    return min(column for road in [one.places, *one.roads.values()] for column, _ in road)
-
-
-def _right(one: Layout) -> float:
-    return max(column for road in [one.places, *one.roads.values()] for column, _ in road)
 
 
 def _draw(axes: Axes, nodes: list[Node], one: Layout) -> None:

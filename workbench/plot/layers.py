@@ -23,6 +23,12 @@ class Layout:
     places: list[tuple[float, int]]
     roads: dict[tuple[int, int], list[tuple[float, int]]]
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """The leftmost and the rightmost column of nodes and roads."""
+        columns = [column for road in (self.places, *self.roads.values()) for column, _ in road]
+        return min(columns), max(columns)
+
 
 def layout(below: Sequence[Sequence[int]], last: Collection[int] = ()) -> Layout:
     """Of nodes 0 to n - 1, where ``below[k]`` are those that node k leads to; node 0 leads to all of them.

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from matplotlib.ticker import LogLocator
 
 from workbench import plot
 
@@ -49,3 +50,18 @@ def test_refuses_another_shape_and_too_many_names():
         plot.functions(X, {"value": {"a": X[:2]}})
     with pytest.raises(ValueError, match="there are 6 names"):
         plot.functions(X, {"value": {str(k): X for k in range(6)}})
+
+
+def test_over_integers_there_are_markers_and_no_line_between():
+    whole = torch.tensor([0, 1, 2])
+    picture = plot.functions(whole, {"value": {"a": whole // 2, "b": whole % 2}})
+    (axes,) = picture.figure.axes
+    a, b = axes.lines
+    assert (a.get_linestyle(), b.get_linestyle()) == ("None", "None")
+    assert a.get_marker() != b.get_marker()
+    assert a.get_markersize() > b.get_markersize()
+    assert all(tick == round(tick) for tick in axes.get_yticks())
+    logarithmic = plot.functions(whole, {"value": {"a": whole + 1}}, yscale="log").figure.axes[0]
+    assert isinstance(logarithmic.yaxis.get_major_locator(), LogLocator)
+    (curve,) = plot.functions(X, {"value": {"a": X}}).figure.axes[0].lines
+    assert (curve.get_linestyle(), curve.get_marker()) == ("-", "None")

@@ -29,6 +29,7 @@ _LAZY = {
     "finite_difference": "workbench.gradients.finite_difference",
     "once_differentiable": "workbench.second_derivatives",
     "report": "workbench.inspection.report",
+    "secant": "workbench.gradients.secant",
     "step_sweep": "workbench.gradients.step_sweep",
     "trace": "workbench.stepping",
     "translate": "workbench.porting.one_kernel",

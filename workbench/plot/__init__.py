@@ -13,6 +13,7 @@ from typing import Any
 
 _LAZY = {
     "Picture": "picture",
+    "backward_graph": "backward",
     "errors": "cells",
     "functions": "graphs",
     "lanes": "warp",

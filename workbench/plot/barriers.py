@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MultipleLocator
 
-from workbench.gradients.error_map import power_of_two
 from workbench.plot.picture import GREY, PURPLE, STYLE, Picture
 from workbench.plot.recorded import ACCESSES, recorded_block
+from workbench.plot.ticks import apart
 
 if TYPE_CHECKING:
     from workbench.executors.cpu.trace import Access, Barrier, Exchange, Trace
@@ -66,7 +66,7 @@ def timeline(run: Trace | Any, *arguments: Any, block: Block = 0) -> Picture:
         figure = Figure(figsize=(max(5.2, 1.2 + 0.17 * columns), 1.9 + row * max(rows, 4)), layout="constrained")
         axes = figure.subplots()
         axes.set(xlim=(-0.8, columns - 0.2), ylim=(rows - 0.4, -0.6), ylabel="thread")
-        axes.yaxis.set_major_locator(MultipleLocator(power_of_two(rows / 8)))
+        axes.yaxis.set_major_locator(MultipleLocator(apart(rows)))
         for first in range(WARP, rows, WARP):
             axes.axhline(first - 0.5, color=GREY, linewidth=0.8, linestyle=":")
         handles = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -12,8 +13,11 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from workbench.gradients.error_map import ErrorMap, power_of_two
 from workbench.plot.picture import BLUE, STYLE, Picture
+from workbench.plot.ticks import apart
+
+if TYPE_CHECKING:
+    from workbench.gradients.error_map import ErrorMap
 
 RIGHT, ENDLESS = "#e3e3e3", BLUE
 """Cells that are right, and cells whose error is NaN or infinite."""
@@ -73,8 +77,7 @@ def _draw_errors(part: SubFigure, error_map: ErrorMap) -> None:
         (axes.xaxis, cells.shape[1], across, 1),
         (axes.yaxis, cells.shape[0], down, error_map.step),
     ):
-        apart = power_of_two(size * b / 8)
-        axis.set_major_locator(FixedLocator(range(0, size * b, apart)))
+        axis.set_major_locator(FixedLocator(range(0, size * b, apart(size * b))))
         axis.set_major_formatter(FuncFormatter(lambda place, _, step=step: f"{int(place) * step:,}"))
     axes.set_title("\n".join(filter(None, (error_map.title, error_map.reduced))), fontsize=9, loc="left")
     part.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=1.2)

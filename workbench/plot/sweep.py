@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from workbench.gradients.step_sweep import StepSweep
 from workbench.plot.picture import BLUE, GREEN, ORANGE, STYLE, Picture
+
+if TYPE_CHECKING:
+    from workbench.gradients.step_sweep import StepSweep
 
 
 def step_sweep(sweep: StepSweep) -> Picture:

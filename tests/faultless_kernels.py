@@ -4,7 +4,7 @@ They take ``x``, which counts from one, and ``out``, zeros, with an element for 
 """
 
 import numpy as np
-from numba import cuda, float32, float64, int32
+from numba import cuda, float32, float64, int32, int64
 
 N = 64
 
@@ -232,3 +232,84 @@ def part_only_where_there_is_one(x, out):
 def blocks_read_what_none_writes(x, out):
     for k in range(N):
         out[cuda.threadIdx.x] += x[k]
+
+
+@faultless()
+def an_index_is_a_tuple(x, out):
+    tile = cuda.shared.array((8, 8), float32)
+    t = cuda.threadIdx.x
+    at = (t // 8, t % 8)
+    tile[at] = x[t]
+    tile[at] += 2
+    cuda.syncthreads()
+    there = (at[1], at[0])
+    cuda.atomic.add(tile, there, 1)
+    cuda.syncthreads()
+    out[t] = tile[there]
+
+
+@faultless()
+def axes_left_out_and_added(x, out):
+    tile = cuda.shared.array((8, 8), float32)
+    t = cuda.threadIdx.x
+    tile[t // 8, t % 8] = x[t]
+    cuda.syncthreads()
+    column, row = tile[..., t % 8], tile[t // 8, ...]
+    deep, deeper = tile[None, :, None], tile[np.newaxis, ..., 2]
+    out[t] = column[1] - row[2] * tile[..., 3:][4, 4] + deep[0, 5, 0, 6] + deeper[0, 7]
+
+
+@cuda.jit(device=True)
+def first_above(row, limit):
+    for element in row:
+        if element > limit:
+            return element
+    return row[-1]
+
+
+@faultless()
+def rows_for_a_function_that_returns_from_a_loop(x, out):
+    tile = cuda.shared.array((8, 8), float32)
+    t = cuda.threadIdx.x
+    tile[t // 8, t % 8] = x[t]
+    cuda.syncthreads()
+    for j in range(8):
+        out[t] += first_above(tile[(t + j) % 8], x[t])
+    for j in range(t % 4):
+        out[t] -= first_above(tile[j], x[j])
+
+
+@faultless()
+def a_row_in_a_loop_that_waits(x, out):
+    tile = cuda.shared.array((4, N), int64)
+    t = cuda.threadIdx.x
+    k = 0
+    while k < 4:
+        row = tile[k]
+        row[t] = x[t] * k
+        if x[0] > 0:
+            cuda.syncthreads()
+        out[t] += row[N - 1 - t]
+        k += 1
+
+
+@cuda.jit(device=True)
+def shifted_square(v, times):
+    for k in range(times):
+        if v < k:
+            return v
+    v = v * v
+    v = v + 1.0
+    return v
+
+
+@faultless()
+def float32_until_it_is_bound_to_float64(x, out):
+    t = cuda.threadIdx.x
+    third = x[t] / float32(3)
+    out[t] = 1e8 * (shifted_square(third, t % 3) - float64(third) * third - 1)
+    third = third * third
+    if t % 2:
+        cuda.syncwarp(0xAAAAAAAA)
+    third = third + 1.0
+    out[t] -= 1e8 * (third - float64(x[t]) * x[t] / 9)

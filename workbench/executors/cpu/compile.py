@@ -37,6 +37,7 @@ from workbench.executors.cpu.stretch import Stretch, emit_stretches
 from workbench.executors.cpu.thread import Thread
 from workbench.executors.cpu.uniform import NotUniform, Uniformity
 from workbench.executors.cpu.versions import versions
+from workbench.executors.cpu.views import hold_views
 from workbench.executors.cpu.watched import Watched
 from workbench.numba_cuda import Dimensions
 from workbench.source import SourceError
@@ -131,7 +132,7 @@ def compile_watched(kernel: Any, block: Dimensions, argument_types: tuple) -> Co
     thread, given = _read(kernel, block, argument_types)
     is_current = functools.partial(_is_current, thread.reachable)
     try:
-        body = normalise(thread, as_written=True)
+        body = hold_views(versions(normalise(thread, as_written=True), thread.parameters))
         watched = Watched(thread, body, block, dict(zip(given, argument_types, strict=True)))
         devices = _compile_devices(thread)
         watched.keep(dict(zip(given, argument_types, strict=True)) | _kinds(watched, devices, argument_types))

@@ -99,6 +99,11 @@ class Leave(ast.stmt):
         self.label, self.lineno = label, line
 
 
+def result_of(label: str) -> str:
+    """The variable in which the device function that is written out under a label leaves its result."""
+    return f"result__{label}"
+
+
 def file_of(node: ast.AST) -> str:
     """The file of the device function that a statement or expression was written out from; empty for the kernel's."""
     return getattr(node, "file", "")

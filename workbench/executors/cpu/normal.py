@@ -22,6 +22,7 @@ from workbench.executors.cpu.dialect import (
     file_of,
     loads,
     name,
+    result_of,
     stores,
 )
 from workbench.executors.cpu.thread import MARK, Thread
@@ -305,7 +306,7 @@ class _Normaliser:
         self.thread.devices.update(device.devices)
         self.thread.allocations.update(device.allocations)
         returns = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Return)]
-        result = f"result__{prefix}"
+        result = result_of(prefix)
         substitution = _Inlined(renamed, result, prefix)
         if not returns:
             out.extend(self.statements([substitution.visit(s) for s in body]))

@@ -4,33 +4,46 @@
 float64. A variable that is kept while threads wait has one type, so here they get two names. That also shows that each
 is bound once.
 
-Only statements at the top of a kernel are looked at, which are run once and in order: what follows one of them cannot
-mean an earlier value.
+Only statements at the top of a kernel, or of a device function that is written out, are looked at. They are run in
+order, once for each time that the first of them is: what follows one of them cannot mean an earlier value.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import itertools
+from collections.abc import Iterator
 
-from workbench.executors.cpu.dialect import stores
+from workbench.executors.cpu.dialect import Scope, result_of, stores
 from workbench.executors.cpu.ranges import Renamed
+from workbench.executors.cpu.slots import exposed
 
 
 def versions(body: list[ast.stmt], parameters: list[str]) -> list[ast.stmt]:
     """Copies of the statements with the variables that are bound anew renamed from there on."""
-    bound = set(parameters)
-    count = 0
     body = copy.deepcopy(body)
+    numbers = itertools.count(1)
+    _rename(body, set(parameters), set(), numbers)
+    for scope in [n for statement in body for n in ast.walk(statement) if isinstance(n, Scope)]:
+        seen: set[str] = set()
+        given = set().union(*(exposed(statement, seen) for statement in scope.body))
+        _rename(scope.body, given, {result_of(scope.label)}, numbers)
+    return body
+
+
+def _rename(body: list[ast.stmt], bound: set[str], read_after: set[str], numbers: Iterator[int]) -> None:
+    """Rename what the statements bind anew; ``bound`` were bound before them, ``read_after`` keep their names.
+
+    Updates: body.
+    """
     for at, statement in enumerate(body):
-        for variable in sorted(_bound_anew(statement) & bound):
-            count += 1
-            new = f"{variable}__v{count}"
+        for variable in sorted(_bound_anew(statement) & bound - read_after):
+            new = f"{variable}__v{next(numbers)}"
             body[at] = statement = _rebound(statement, variable, new)
             renamed = Renamed(variable, new)
             body[at + 1 :] = [renamed.visit(later) for later in body[at + 1 :]]
         bound |= stores(statement)
-    return body
 
 
 def _bound_anew(statement: ast.stmt) -> set[str]:

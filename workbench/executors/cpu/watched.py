@@ -123,35 +123,55 @@ class _ForWatched(ForBlock):
             inner = self._dimensions(node.value)
             if not inner or _is_field(node):
                 return inner or None
-            return inner - sum(not isinstance(part, ast.Slice) for part in _parts(node.slice))
+            parts = self._parts(node.slice, inner)
+            return inner + sum(map(_is_new_axis, parts)) - sum(map(_is_index, parts))
         return None
+
+    def _parts(self, index: ast.expr, axes: int) -> list[ast.expr]:
+        """The indices of an array apart: the items of a tuple, and slices in place of an ellipsis."""
+        parts = index.elts if isinstance(index, ast.Tuple) else [index]
+        kind = self.watched.kinds.get(index.id) if isinstance(index, ast.Name) else None
+        if isinstance(kind, types.BaseTuple):
+            parts = [ast.Subscript(index, ast.Constant(k), ast.Load()) for k in range(len(kind))]
+        outside = self.watched.thread.outside
+        parts = [ast.Constant(None) if isinstance(p, ast.Name) and outside.get(p.id, 0) is None else p for p in parts]
+        for k, part in enumerate(parts):
+            if isinstance(part, ast.Constant) and part.value is ...:
+                named = sum(not _is_new_axis(other) for other in parts) - 1
+                return [*parts[:k], *[ast.Slice()] * (axes - named), *parts[k + 1 :]]
+        return parts
 
     def _layout(self, array: ast.expr) -> ast.expr:
         return _call("layout__", self.visit(copy.deepcopy(array)))
 
     def _checked(self, array: ast.expr, index: ast.expr, node: ast.expr, mode: int) -> ast.expr:
         """The call that checks an access and gives its index back."""
-        whole = ast.Tuple([_call("int64__", self.visit(copy.deepcopy(part))) for part in _parts(index)], ast.Load())
+        parts = self._parts(index, self._dimensions(array) or 1)
+        whole = ast.Tuple([_call("int64__", self.visit(copy.deepcopy(part))) for part in parts], ast.Load())
         site = self._site(node, _text(array), mode, self.constant if mode == sanitize.WRITE else "")
         mode = mode if self.watched.is_followed(array) else sanitize.LOCAL
         about = [name("thread__"), site, ast.Constant(mode), *map(name, WATCH)]
         return _call("watch__", self._layout(array), whole, *about)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
-        axes, parts = self._dimensions(node.value), _parts(node.slice)
-        if not axes or len(parts) > axes or _is_field(node):
+        axes = self._dimensions(node.value)
+        if not axes or _is_field(node):
+            return self.generic_visit(node)
+        parts = self._parts(node.slice, axes)
+        if sum(not _is_new_axis(part) for part in parts) > axes:
             return self.generic_visit(node)
         if self._dimensions(node) == 0:
             mode = sanitize.WRITE if isinstance(node.ctx, ast.Store) else sanitize.READ
             index = self._checked(node.value, node.slice, node, mode)
         else:
             site = self._site(node, _text(node.value), sanitize.READ)
-            index = ast.Tuple([self._axis(node.value, k, part, site) for k, part in enumerate(parts)], ast.Load())
+            at = [sum(not _is_new_axis(before) for before in parts[:k]) for k in range(len(parts))]
+            index = ast.Tuple([self._axis(node.value, *one, site) for one in zip(at, parts, strict=True)], ast.Load())
         return ast.copy_location(ast.Subscript(self.visit(node.value), index, node.ctx), node)
 
     def _axis(self, array: ast.expr, axis: int, part: ast.expr, site: ast.expr) -> ast.expr:
         """One index of several that stand for a part of an array."""
-        if isinstance(part, ast.Slice):
+        if not _is_index(part):
             return self.visit(copy.deepcopy(part))
         index = _call("int64__", self.visit(copy.deepcopy(part)))
         about = [name("thread__"), site, name("state__")]
@@ -217,8 +237,13 @@ def _text(node: ast.expr) -> str:
     return as_written(ast.unparse(node))
 
 
-def _parts(index: ast.expr) -> list[ast.expr]:
-    return index.elts if isinstance(index, ast.Tuple) else [index]
+def _is_new_axis(part: ast.expr) -> bool:
+    return isinstance(part, ast.Constant) and part.value is None
+
+
+def _is_index(part: ast.expr) -> bool:
+    """Whether a part of a subscript takes one element of an axis."""
+    return not isinstance(part, ast.Slice) and not _is_new_axis(part)
 
 
 def _is_field(node: ast.Subscript) -> bool:

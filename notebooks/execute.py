@@ -3,8 +3,9 @@
     python notebooks/execute.py            all of them
     python notebooks/execute.py 00 04      those whose names begin so
 
-What differs from one run or one machine to another is left out, so that a second run changes only what was measured
-or is random. A cell that raises, or writes to stderr, is named; its notebook stays as it was, and the exit status is 1.
+What differs from one run or one machine to another is left out, so that a second run changes only
+what was measured or is random. A cell that raises, or writes to stderr, is named; its notebook
+stays as it was, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ NOISE = [
     (re.compile(re.escape(str(Path.home())) + r"(?=/)"), "~"),
     (re.compile(r"\b0x[0-9a-f]{9,16}\b"), "0x…"),
 ]
-"""What a machine writes of itself, and what stands in its place: files of cells, folders, addresses of objects."""
+"""What a machine writes of itself, and what stands in its place: files, folders, addresses."""
 
 
 class Refused(Exception):
@@ -57,8 +58,8 @@ class Refused(Exception):
 def execute(path: Path, timeout: float = 600) -> NotebookNode:
     """The notebook as a run in a fresh kernel leaves it, in its own folder, without progress bars.
 
-    Raises Refused where a cell raises, takes longer than ``timeout`` seconds, writes to stderr, or shows a widget
-    without a still of it.
+    Raises Refused where a cell raises, takes longer than ``timeout`` seconds, writes to stderr, or
+    shows a widget without a still of it.
     """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
@@ -87,7 +88,8 @@ def execute(path: Path, timeout: float = 600) -> NotebookNode:
                 raise Refused(f"{path.name}: {_named(cell)} writes to stderr:\n{output['text']}")
             if WIDGET in output.get("data", {}) and "image/png" not in output["data"]:
                 raise Refused(
-                    f"{path.name}: {_named(cell)} shows a widget without a still; workbench.plot.slider has one"
+                    f"{path.name}: {_named(cell)} shows a widget without a still; "
+                    "workbench.plot.slider has one"
                 )
     return notebook
 
@@ -95,8 +97,8 @@ def execute(path: Path, timeout: float = 600) -> NotebookNode:
 def clean(notebook: NotebookNode) -> NotebookNode:
     """The notebook without what a machine or a moment left in it.
 
-    Updates: ``notebook``. Cells are named by their place. A live widget, which has no meaning without its kernel, is
-    dropped where a still stands beside it.
+    Updates: ``notebook``. Cells are named by their place. A live widget, which has no meaning
+    without its kernel, is dropped where a still stands beside it.
     """
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02}"
@@ -134,7 +136,9 @@ def _last_run(notebook: NotebookNode) -> str:
 
 
 def _named(cell: NotebookNode) -> str:
-    return f"cell [{cell.execution_count}], which begins with `{cell.source.strip().splitlines()[0]}`,"
+    return (
+        f"cell [{cell.execution_count}], which begins with `{cell.source.strip().splitlines()[0]}`,"
+    )
 
 
 def _chosen(names: list[str]) -> list[Path]:
@@ -142,13 +146,19 @@ def _chosen(names: list[str]) -> list[Path]:
     found = {name: [p for p in every if p.name.startswith(Path(name).name)] for name in names}
     for name, paths in found.items():
         if not paths:
-            raise Refused(f"no notebook begins with {name!r}; there are {', '.join(p.stem for p in every)}")
+            raise Refused(
+                f"no notebook begins with {name!r}; there are {', '.join(p.stem for p in every)}"
+            )
     return sorted({path for paths in found.values() for path in paths}) if names else every
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Execute the notebooks and write their outputs back.")
-    parser.add_argument("names", nargs="*", help="how the names of the notebooks begin, such as 04; by default all")
+    parser = argparse.ArgumentParser(
+        description="Execute the notebooks and write their outputs back."
+    )
+    parser.add_argument(
+        "names", nargs="*", help="how the names of the notebooks begin, such as 04; by default all"
+    )
     names = parser.parse_args().names
     try:
         progress = tqdm(_chosen(names), unit="notebook")

@@ -21,7 +21,6 @@ FAMILIES = (
     "test_losses",
     "test_pattern_truths",
     "test_patterns",
-    "test_quadrature",
     "test_random_kernels",
     "test_squared_*",
 )

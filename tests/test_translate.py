@@ -127,6 +127,7 @@ LINES = {
     "out[i] = libdevice.rsqrtf(x[i])": "out[i] = rsqrtf(float(x[i]));",
     "out[i] = libdevice.sinh(x[i])": "out[i] = sinh(double(x[i]));",
     "out[i] = (1 / 9) ** 3": "out[i] = pow(1 / 9.0, 3.0);",
+    "out[i] = -(not p[i]) >> 1": "out[i] = -!p[i] >> 1;",
     "out[i] = ~(not p[i]) or 7": "out[i] = !!p[i] ? !!p[i] : 7;",
     "out[i] = abs(uint32(t) >> 1)": "out[i] = uint64_t(uint32_t(t) >> 1);",
     "out[i] = (x[i] if HALF > 0.1 else 2 * x[i]) * x[0]": "out[i] = x[i] * x[0];",

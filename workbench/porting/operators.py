@@ -172,9 +172,9 @@ class Operators(Function):
         return self._of_bits(symbol, result, a)
 
     def _of_bits(self, symbol: str, result: Kind, a: Expression) -> Expression:
-        """``-a`` or ``~a`` of an integer, which Numba computes in the type of ``a`` before it widens the result."""
+        """``-a`` or ``~a`` of an integer, which Numba computes in the type of ``a``, if not bool, before it widens."""
         found = (-a.range[1], -a.range[0]) if symbol == "-" else (~a.range[1], ~a.range[0])
-        cpp, wraps = a.cpp.map(promoted), not all(fits(found, one) for one in a.kind)
+        cpp, wraps = a.cpp.map(promoted), a.kind != BOOL and not all(fits(found, one) for one in a.kind)
         if wraps or not all(fits(found, one) and fits(a.range, one) for one in cpp):
             a, cpp = typed(a, a.kind), a.kind.map(promoted)
         code = f"{symbol}{_after(symbol, a)}"

@@ -32,18 +32,8 @@ def float64_instructions(function: Callable) -> list[str]:
     return [line.split()[0] for line in ptx.splitlines() if ".f64" in line and ".reg" not in line]
 
 
-def sine(x):
+def plain_sine(x):
     return math.sin(x)
-
-
-def slow_path(function: Callable) -> tuple[int, int, int]:
-    """Where the float64 of a function with a sine stands in its PTX: the line of the comparison with 105615, which is
-    0f47CE4780, of the first instruction in float64 after it, and how many are before it."""
-    ptx, _ = cuda.compile(function, (float32,), cc=(9, 0), device=True)
-    lines = ptx.splitlines()
-    large = next(k for k, line in enumerate(lines) if "0f47CE4780" in line)
-    wide = [k for k, line in enumerate(lines) if ".f64" in line and ".reg" not in line]
-    return large, wide[0], sum(k < large for k in wide)
 
 
 def main() -> None:
@@ -52,7 +42,8 @@ def main() -> None:
         "Each derivative in float32 over |x| ≤ 120, run as a kernel and held against differences of the function in "
         "hundreds of digits. An ulp is the unit in the last place of the true derivative; the second figure counts in "
         "what the last bit of x makes of it where that is more, near a crossing of zero. Float64 are the instructions "
-        "of the compiled PTX (compute capability 9.0) that compute in it.\n"
+        "of the compiled PTX (compute capability 9.0) that compute in it; a plain `math.sin(x)` has "
+        f"{len(float64_instructions(plain_sine))}.\n"
     )
     rows, pages = [], []
     for function, by in tqdm(BY.items()):
@@ -70,21 +61,7 @@ def main() -> None:
             f"## {function.__name__}\n\n$${derived.latex}$$\n{kinks}\n```python\n{derived.source.strip()}\n```\n"
         )
     print(markdown(["", "worst, ulp", "of result or x", "at", "within 16 ulp", "float64"], rows))
-    print("\n" + slow_path_words() + "\n")
-    print("\n".join(pages))
-
-
-def slow_path_words() -> str:
-    """What the float64 in a derivative with a sine is, beside a plain math.sin."""
-    derived = wb.derive(next(f for f in BY if f.__name__ == "sine_squared"), by="x").function.py_func
-    mine, plain = float64_instructions(derived), float64_instructions(sine)
-    (large, first, before), (plain_large, plain_first, plain_before) = slow_path(derived), slow_path(sine)
-    return (
-        f"The float64 of sine_squared, `{', '.join(mine)}`, is CUDA's own: its `sinf` reduces an argument beyond "
-        f"105,615 in float64. A plain `math.sin(x)` in float32 has `{', '.join(plain)}`. In the PTX of both it stands "
-        f"after the comparison with 105,615 (by {first - large} lines, and {plain_first - plain_large} in the plain "
-        f"sine), and {before} and {plain_before} instructions in float64 stand before it."
-    )
+    print("\n" + "\n".join(pages))
 
 
 if __name__ == "__main__":

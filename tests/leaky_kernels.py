@@ -227,7 +227,8 @@ HEAD = """# How a float64 gets into a float32 kernel
 Float64 has half of float32's rate on sm_80, sm_90 and sm_100, and a 32nd or 64th of it on most other GPUs; and Python's
 floats are float64. Each kernel below takes float32 arrays, and `wb.report` names the line, the reason and the fix. A
 float64 that the compiler folds away, as in `0.5 * x[i]`, is no leak and is not reported as one; nor is one that was
-asked for, by a float64 array or `float64(x)`, or that CUDA's own `sin` holds inside.
+asked for, by a float64 array or `float64(x)`, or that CUDA's own `sin` holds inside, for arguments beyond 105,615; the
+`sine` of `workbench.trigonometry` holds none.
 
 | line | why | what to do |
 | --- | --- | --- |

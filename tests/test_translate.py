@@ -126,6 +126,8 @@ LINES = {
     "out[i] = libdevice.fast_expf(x[i])": "out[i] = __expf(float(x[i]));",
     "out[i] = libdevice.rsqrtf(x[i])": "out[i] = rsqrtf(float(x[i]));",
     "out[i] = libdevice.sinh(x[i])": "out[i] = sinh(double(x[i]));",
+    "out[i] = libdevice.float_as_int(x[i]) + p[i]": "out[i] = __float_as_int(float(x[i])) + p[i];",
+    "out[i] = libdevice.longlong_as_double(p[i])": "out[i] = __longlong_as_double(p[i]);",
     "out[i] = (1 / 9) ** 3": "out[i] = pow(1 / 9.0, 3.0);",
     "out[i] = -(not p[i]) >> 1": "out[i] = -!p[i] >> 1;",
     "out[i] = ~(not p[i]) or 7": "out[i] = !!p[i] ? !!p[i] : 7;",

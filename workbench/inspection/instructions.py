@@ -119,4 +119,4 @@ def _slow(one: Instruction, line: str) -> Iterator[tuple[str, str]]:
 def _sine(instructions: tuple[Instruction, ...], place: Place) -> str:
     stores = sum(one.place == place and one.opcode.startswith("st.local") for one in instructions)
     memory = f"it takes local memory ({stores} stores) where |x| > 105,615" if stores else "a long path for large |x|"
-    return f"{memory}; sinpi and cospi of cuda.libdevice need none"
+    return f"{memory}; sine, cosine and tangent of workbench.trigonometry have none, nor float64"

@@ -41,6 +41,9 @@ LIBDEVICE = {name + f: name + f for name in SAME_IN_LIBDEVICE.split() for f in (
 }
 """Functions of numba.cuda.libdevice and their names in C++."""
 
+REINTERPRETED = ("float_as_int", "int_as_float", "double_as_longlong", "longlong_as_double")
+"""Functions of numba.cuda.libdevice that take the bits of a number for those of another type."""
+
 ATOMICS = {
     "add": "atomicAdd",
     "sub": "atomicSub",
@@ -264,8 +267,11 @@ class Calls(Values):
             return self.operation(node, ast.Pow(), *self._arguments(node, 2, 2))
         if getattr(function, "__module__", None) == "math" and name in MATH:
             return self._mathematics(node, function, MATH[name])
-        if getattr(function, "__module__", None) == "numba.cuda.libdevice" and name in LIBDEVICE:
-            return self._mathematics(node, function, LIBDEVICE[name])
+        if getattr(function, "__module__", None) == "numba.cuda.libdevice":
+            if name in LIBDEVICE:
+                return self._mathematics(node, function, LIBDEVICE[name])
+            if name in REINTERPRETED:
+                return self._reinterpreted(node, function)
         raise self.refused(node, f"`{ast.unparse(node.func)}` is not translated")
 
     def _mathematics(self, node: ast.Call, called: Any, name: str) -> Expression:
@@ -281,6 +287,13 @@ class Calls(Values):
         code = f"{name}({', '.join(typed(e, kind).code for e, kind in zip(arguments, wanted, strict=True))})"
         found = (0, 1) if result == BOOL else None
         return Expression(code, Level.PRIMARY, result, result, found, result == BOOL, effect=effect)
+
+    def _reinterpreted(self, node: ast.Call, function: Any) -> Expression:
+        (e,) = self._arguments(node, 1, 1)
+        result, (wanted,) = self.signature(node, function, (e.kind,))
+        code = f"__{function.__name__}({typed(e, wanted).code})"
+        found = limits(result.single) if result.is_integer else None
+        return Expression(code, Level.PRIMARY, result, result, found, effect=e.effect)
 
     def _extreme(self, node: ast.Call, function: Any) -> Expression:
         if len(node.args) < 2:

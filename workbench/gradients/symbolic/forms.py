@@ -87,6 +87,9 @@ def emulated(text: str, name: str, dtype: str) -> Callable[..., Any]:
         "math": _Math(kind),
         "cuda": SimpleNamespace(jit=lambda **_: lambda function: function),
         dtype: kind,
+        "sine": np.sin,
+        "cosine": np.cos,
+        "tangent": np.tan,
     }
     exec("\n".join(lines), module)
     return module[name]

@@ -23,6 +23,9 @@ MATH = {
 }  # fmt: skip
 """SymPy's functions and their names in ``math``."""
 
+TRIGONOMETRY = {sp.sin: "sine", sp.cos: "cosine", sp.tan: "tangent"}
+"""Those that CUDA computes in float64 for large arguments, and their names in workbench.trigonometry."""
+
 HELPERS = {
     "sigmoid": """
 @cuda.jit(device=True, inline="always")
@@ -67,6 +70,8 @@ def source(name: str, read: Formula, value: sp.Expr, dtype: str) -> str:
     whole = helpers + own
     imports = "import math\n\n" if "math." in whole else ""
     imports += "from numba import cuda" + (f", {dtype}\n" if f"{dtype}(" in whole else "\n")
+    if printer.trigonometry:
+        imports += f"\nfrom workbench.trigonometry import {', '.join(sorted(printer.trigonometry))}\n"
     return imports + whole
 
 
@@ -86,11 +91,12 @@ def typed(e: sp.Basic) -> str:
 
 
 class _Printer:
-    """Prints expressions; ``helpers`` has the device functions that they call."""
+    """Prints expressions; ``helpers`` and ``trigonometry`` have the device functions that they call."""
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
         self.helpers: set[str] = set()
+        self.trigonometry: set[str] = set()
 
     def constant(self, number: float) -> str:
         """A constant of the dtype; in float64 that is Python's own."""
@@ -170,6 +176,10 @@ class _Printer:
                 words = f"{self.text(piece, SUM)} if {self.condition(condition)} else {words}"
             return words, 0
         arguments = ", ".join(self.text(a) for a in e.args)
+        if self.dtype == "float32" and type(e) in TRIGONOMETRY:
+            name = TRIGONOMETRY[type(e)]
+            self.trigonometry.add(name)
+            return f"{name}({arguments})", ATOM
         if type(e) in MATH:
             return f"math.{MATH[type(e)]}({arguments})", ATOM
         own = {Sigmoid: "sigmoid", Softplus: "softplus", sp.sign: "sign"}.get(type(e))

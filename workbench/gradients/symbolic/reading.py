@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
-from workbench import numba_cuda
+from workbench import numba_cuda, trigonometry
 from workbench.gradients.symbolic.functions import Maximum, Minimum
 from workbench.source import UNKNOWN, Names, SourceError, file_of, function_tree
 
@@ -68,10 +68,13 @@ CALLS: dict[Any, Callable[..., sp.Expr]] = {
     float: lambda u: u,
     max: lambda a, *others: _chain(Maximum, a, others),
     min: lambda a, *others: _chain(Minimum, a, others),
+    numba_cuda.python_function(trigonometry.sine): sp.sin,
+    numba_cuda.python_function(trigonometry.cosine): sp.cos,
+    numba_cuda.python_function(trigonometry.tangent): sp.tan,
 }
 """What a function may call, from the object that the name is bound to."""
 
-RESERVED = ("math", "cuda", "float32", "float64", "sigmoid", "softplus", "sign")
+RESERVED = ("math", "cuda", "float32", "float64", "sigmoid", "softplus", "sign", "sine", "cosine", "tangent")
 """Names that the source of a derivative has for itself."""
 
 OPERATIONS = {

@@ -197,6 +197,23 @@ T __shfl_xor_sync(unsigned mask, T value, int distance) {
   return port::shuffled(mask, value, port::Fibers::current()->lane() ^ distance);
 }
 
+namespace port {
+
+template <typename To, typename From>
+To same_bits(From x) {
+  static_assert(sizeof(To) == sizeof(From));
+  To result;
+  memcpy(&result, &x, sizeof result);
+  return result;
+}
+
+}  // namespace port
+
+inline int __float_as_int(float x) { return port::same_bits<int>(x); }
+inline float __int_as_float(int x) { return port::same_bits<float>(x); }
+inline long long __double_as_longlong(double x) { return port::same_bits<long long>(x); }
+inline double __longlong_as_double(long long x) { return port::same_bits<double>(x); }
+
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(x); }

@@ -142,6 +142,17 @@ def all_three(x, out):
         out[i] = sine(x[i]) + cosine(x[i]) - tangent(x[i])
 
 
+def test_the_same_bits_however_it_is_run():
+    x = torch.tensor([0.3, 100.0, -1e30, 5e5, -0.0, 1e-40])
+    plain, sanitized, stepped = (torch.full_like(x, math.nan) for _ in range(3))
+    wb.launch(all_three[1, 32], x, plain)
+    wb.launch(all_three[1, 32], x, sanitized, sanitize=True)
+    wb.debug(all_three[1, 32], x, stepped)
+    assert plain.isfinite().all()
+    assert torch.equal(plain, sanitized)
+    assert torch.equal(plain, stepped)
+
+
 @cuda.jit
 def of_cuda(x, out):
     """Updates: out[i], by the element i of x."""

@@ -23,6 +23,7 @@ FAMILIES = (
     "test_patterns",
     "test_random_kernels",
     "test_squared_*",
+    "test_trigonometry",
 )
 
 QUICK = ("test_dialect_names", "test_dialect_random")

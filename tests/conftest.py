@@ -1,12 +1,19 @@
 """What every test shares: fixed seeds, the devices, and the skip of GPU tests on a machine without a GPU."""
 
 import os
+import shutil
+import tempfile
 
 import numpy as np
 import pytest
 import torch
 
-os.environ["WORKBENCH_CACHE"] = ""  # tests compile what they test
+
+def pytest_configure(config):
+    """A cache of its own for this run: what one of its processes has compiled, another loads."""
+    if not hasattr(config, "workerinput"):
+        os.environ["WORKBENCH_CACHE"] = folder = tempfile.mkdtemp(prefix="workbench-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(optionalhook=True)

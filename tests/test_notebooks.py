@@ -1,6 +1,5 @@
 """Every notebook runs from top to bottom, and is committed as such a run left it."""
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -29,19 +28,11 @@ def kinds(notebook):
     return [[(o.output_type, sorted(o.get("data", ()))) for o in cell.outputs] for cell in code(notebook)]
 
 
-@pytest.fixture
-def _shared_cache(tmp_path_factory, monkeypatch):
-    """What one notebook has compiled, such as the kernels of a loss, the next one loads."""
-    base = tmp_path_factory.getbasetemp()
-    monkeypatch.setenv("WORKBENCH_CACHE", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"))
-
-
 @pytest.mark.parametrize(
     "path",
     [pytest.param(p, marks=pytest.mark.long if p.stem[:2] in ("03", "06", "07") else ()) for p in NOTEBOOKS],
     ids=[path.stem for path in NOTEBOOKS],
 )
-@pytest.mark.usefixtures("_shared_cache")
 def test_runs_from_top_to_bottom(path):
     """Raises for a cell that raises or writes to stderr, and for a widget without a still."""
     notebook = execute(path)

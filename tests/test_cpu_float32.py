@@ -1,4 +1,6 @@
-"""The executor's own exp, log and log1p of float32, against float64."""
+"""The executor's own exp, log and their kin of float32, against float64."""
+
+import math
 
 import numpy as np
 import pytest
@@ -16,16 +18,32 @@ def spread(low, high):
     return np.concatenate([size, -size]).astype(np.float32)
 
 
+def with_small(low, high):
+    """Up to these ends, about zero, and of every smaller size."""
+    return np.concatenate([RANDOM.uniform(low, high, N), RANDOM.normal(size=N), spread(-90, 1)])
+
+
+POSITIVE = np.concatenate([abs(spread(-103, 88)), RANDOM.uniform(0.5, 2, N)])
+
 CASES = {
     "exp": (float32.exp_float32, np.exp, np.concatenate([RANDOM.uniform(-104, 89, N), RANDOM.normal(size=N)]), 1.05),
-    "log": (float32.log_float32, np.log, np.concatenate([abs(spread(-103, 88)), RANDOM.uniform(0.5, 2, N)]), 1.0),
+    "exp2": (float32.exp2_float32, np.exp2, np.concatenate([RANDOM.uniform(-150, 129, N), RANDOM.normal(size=N)]), 1.1),
+    "expm1": (float32.expm1_float32, np.expm1, with_small(-20, 89), 1.5),
+    "tanh": (float32.tanh_float32, np.tanh, with_small(-20, 20), 2.5),
+    "sinh": (float32.sinh_float32, np.sinh, with_small(-90, 90), 2.5),
+    "cosh": (float32.cosh_float32, np.cosh, with_small(-90, 90), 1.5),
+    "erf": (float32.erf_float32, np.vectorize(math.erf, otypes=[float]), with_small(-5, 5), 1.5),
+    "log": (float32.log_float32, np.log, POSITIVE, 1.0),
+    "log2": (float32.log2_float32, np.log2, POSITIVE, 1.1),
+    "log10": (float32.log10_float32, np.log10, POSITIVE, 1.0),
     "log1p": (float32.log1p_float32, np.log1p, np.concatenate([spread(-80, -0.01), abs(spread(0, 80))]), 2.5),
 }
 
 SPECIAL = np.array(
-    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, -2.0, 1e-45, 1e-40, 88.72283, 88.7229, -103.9, -104.1, 200, -200],
+    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, -2.0, 1e-45, 1e-40, 88.72283, 88.7229, -103.9, -104.1, 200, -200,
+     -1e-45, 89.41, 89.42, -89.41, 127.99999, 128, -149, -150.1],
     np.float32,
-)
+)  # fmt: skip
 
 
 def mapped(function):
@@ -57,4 +75,14 @@ def test_error_in_ulps(function, exact, x, worst):
 @pytest.mark.parametrize(("function", "exact"), [case[:2] for case in CASES.values()], ids=CASES)
 def test_special_values(function, exact):
     with np.errstate(all="ignore"):
-        np.testing.assert_allclose(mapped(function)(SPECIAL), exact(SPECIAL), rtol=3e-7, atol=1.5e-45)
+        found, truth = mapped(function)(SPECIAL), exact(SPECIAL.astype(np.float64)).astype(np.float32)
+    np.testing.assert_allclose(found, truth, rtol=3e-7, atol=1.5e-45)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(truth[found == 0]))
+
+
+def test_powers_are_exact():
+    powers = np.arange(-149, 128, dtype=np.float32)
+    np.testing.assert_array_equal(mapped(float32.exp2_float32)(powers), 2.0 ** powers.astype(np.float64))
+    np.testing.assert_array_equal(mapped(float32.log2_float32)((2.0**powers).astype(np.float32)), powers)
+    tens = np.arange(-10.0, 11)
+    np.testing.assert_array_equal(mapped(float32.log10_float32)((10.0**tens).astype(np.float32)), tens)

@@ -13,7 +13,11 @@ import workbench as wb
 from workbench.porting.translation import translate
 from workbench.trigonometry import TWO_OVER_PI, cosine, sine, tangent
 
-FUNCTIONS = {"sine": (sine, mpmath.sin, 1.5), "cosine": (cosine, mpmath.cos, 1.5), "tangent": (tangent, mpmath.tan, 3.3)}
+FUNCTIONS = {
+    "sine": (sine, mpmath.sin, 1.5),
+    "cosine": (cosine, mpmath.cos, 1.5),
+    "tangent": (tangent, mpmath.tan, 3.3),
+}
 NAMED = pytest.mark.parametrize("name", FUNCTIONS)
 
 

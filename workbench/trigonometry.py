@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 from numba import cuda, float32, int64, uint64
-from numba.cuda import libdevice
+from numba.cuda.libdevice import float_as_int
 
 TWO_OVER_PI = np.array(
     [0, 0, 0, 0, 0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB], np.uint64
@@ -44,14 +44,15 @@ def shifted_sine(u, quadrant):
     if not math.isfinite(rest):
         rest -= rest
     elif abs(rest) > HALF_A_RIGHT_ANGLE:
-        bits = libdevice.float_as_int(rest)
+        bits = float_as_int(rest)
         whole = uint64(bits & 0x7FFFFF | 0x800000)
         first = (bits >> 23 & 255) + 8
-        word, shift, half = first >> 5, uint64(first & 31), uint64(32)
-        table = cuda.const.array_like(TWO_OVER_PI)
-        high = (table[word] << half | table[word + 1]) << shift >> half
-        middle = (table[word + 1] << half | table[word + 2]) << shift >> half
-        low = (table[word + 2] << half | table[word + 3]) << shift >> half
+        word, shift, half, one = uint64(first >> 5), uint64(first & 31), uint64(32), uint64(1)
+        a, b = TWO_OVER_PI[word], TWO_OVER_PI[word + one]
+        c, d = TWO_OVER_PI[word + one + one], TWO_OVER_PI[word + one + one + one]
+        high = (a << half | b) << shift >> half
+        middle = (b << half | c) << shift >> half
+        low = (c << half | d) << shift >> half
         # right angles modulo 4, times 2**62: what is lost at either end of 64 bits is a multiple of 4, or too small
         angles = (whole * high << half) + whole * middle + (whole * low >> half)
         if rest < float32(0):
@@ -74,7 +75,8 @@ def shifted_sine(u, quadrant):
 @cuda.jit(device=True, inline="always")
 def sine(u):
     """sin u in float32, wrong by at most 1.5 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
-    return shifted_sine(u, 0) if abs(u) > ALMOST_LINEAR else float32(u)
+    value = shifted_sine(u, 0)
+    return value if abs(u) > ALMOST_LINEAR else float32(u)
 
 
 @cuda.jit(device=True, inline="always")
@@ -86,4 +88,5 @@ def cosine(u):
 @cuda.jit(device=True, inline="always")
 def tangent(u):
     """tan u in float32, wrong by at most 3.3 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
-    return shifted_sine(u, 0) / shifted_sine(u, 1) if abs(u) > ALMOST_LINEAR else float32(u)
+    value = shifted_sine(u, 0) / shifted_sine(u, 1)
+    return value if abs(u) > ALMOST_LINEAR else float32(u)

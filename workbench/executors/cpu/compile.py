@@ -214,7 +214,9 @@ def _compile_thread(thread: Thread, given: list[str] | None = None, made: dict[i
     text = emit_thread(thread, given)
     function = _jit(text, thread.name, namespace, thread.fastmath, thread.file, inline=not thread.recursive)
     made[id(thread)] = function
-    function.py_func.__globals__.update(_compile_devices(thread, made))
+    devices = _compile_devices(thread, made)
+    function.py_func.__globals__.update(devices)
+    function.wants_wide_vectors = function.wants_wide_vectors or wants_wide_vectors(devices)
     return function
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numba.core import types
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 
@@ -23,6 +23,20 @@ _compiled = njit(**OPTIONS)
 def float_of(*kinds: types.Type) -> types.Type:
     """The float type that numba-cuda converts arguments of these types to."""
     return types.float32 if all(types.unliteral(kind) in FIT_FLOAT32 for kind in kinds) else types.float64
+
+
+@intrinsic
+def fma(typing_context, a, b, c):
+    """``a * b + c``, rounded once."""
+    kind = float_of(a, b, c)
+
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*(context.cast(builder, v, t, kind) for v, t in zip(arguments, signature.args, strict=True)))
+
+    return kind(a, b, c), generate
+
+
+fma.wants_wide_vectors = True  # who says it has much to compute
 
 
 def of_floats(function: Any) -> Any:

@@ -18,7 +18,7 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 
-from workbench.executors.cpu import float32, floats
+from workbench.executors.cpu import float32, floats, sines
 from workbench.executors.cpu.float16 import SIGN
 
 OPTIONS = {"error_model": "numpy", "forceinline": True, "_nrt": False}
@@ -158,9 +158,9 @@ def _in_float32(function: Any) -> Any:
 
 
 IN_FLOAT32 = {
-    "ceil": np.ceil, "cos": math.cos, "exp": float32.exp, "exp10": floats.exp10, "exp2": np.exp2, "floor": np.floor,
+    "ceil": np.ceil, "cos": sines.cos, "exp": float32.exp, "exp10": floats.exp10, "exp2": np.exp2, "floor": np.floor,
     "log": float32.log, "log10": math.log10, "log2": np.log2, "rcp": floats.reciprocal, "rint": np.rint,
-    "sin": math.sin, "sqrt": math.sqrt, "tanh": math.tanh, "tanh_approx": math.tanh, "trunc": np.trunc,
+    "sin": sines.sin, "sqrt": math.sqrt, "tanh": math.tanh, "tanh_approx": math.tanh, "trunc": np.trunc,
 }  # fmt: skip
 
 FUNCTIONS |= {f"h{n}": _in_float32(f) for n, f in IN_FLOAT32.items()}
@@ -168,17 +168,17 @@ FUNCTIONS["hrsqrt"] = _compiled(lambda x: f16(1.0 / math.sqrt(f64(f16(x)))))
 
 OF_MATH = {
     math.ceil: (floats.ceil, "hceil"),
-    math.cos: (math.cos, "hcos"),
+    math.cos: (sines.cos, "hcos"),
     math.exp: (float32.exp, "hexp"),
-    math.exp2: (math.exp2, "hexp2"),
+    math.exp2: (float32.exp2, "hexp2"),
     math.fabs: (math.fabs, "habs"),
     math.floor: (floats.floor, "hfloor"),
     math.log: (float32.log, "hlog"),
-    math.log10: (math.log10, "hlog10"),
-    math.log2: (math.log2, "hlog2"),
-    math.sin: (math.sin, "hsin"),
+    math.log10: (float32.log10, "hlog10"),
+    math.log2: (float32.log2, "hlog2"),
+    math.sin: (sines.sin, "hsin"),
     math.sqrt: (math.sqrt, "hsqrt"),
-    math.tanh: (math.tanh, "htanh"),
+    math.tanh: (float32.tanh, "htanh"),
     math.trunc: (floats.trunc, "htrunc"),
 }
 """The functions of ``math`` that make a float16 of one; what the executor calls for them, and the function here."""

@@ -16,23 +16,23 @@ from numba import njit
 from numba.core import types
 
 from workbench import numba_cuda
-from workbench.executors.cpu import bits, float32, floats, semantics
+from workbench.executors.cpu import bits, float32, floats, semantics, sines
 
 FLOAT_FUNCTIONS = {
     "acos": math.acos, "acosh": math.acosh, "asin": math.asin, "asinh": math.asinh, "atan": math.atan,
     "atan2": math.atan2, "atanh": math.atanh, "cbrt": np.cbrt, "ceil": np.ceil, "copysign": np.copysign,
-    "cos": math.cos, "cosh": math.cosh, "cospi": floats.cospi, "erf": math.erf, "erfc": math.erfc,
-    "erfcinv": floats.erfcinv, "erfinv": floats.erfinv, "exp": float32.exp, "exp10": floats.exp10, "exp2": np.exp2,
-    "expm1": math.expm1, "fabs": np.fabs, "fdim": floats.fdim, "floor": np.floor, "fma": semantics.fma,
+    "cos": sines.cos, "cosh": float32.cosh, "cospi": floats.cospi, "erf": float32.erf, "erfc": math.erfc,
+    "erfcinv": floats.erfcinv, "erfinv": floats.erfinv, "exp": float32.exp, "exp10": floats.exp10, "exp2": float32.exp2,
+    "expm1": float32.expm1, "fabs": np.fabs, "fdim": floats.fdim, "floor": np.floor, "fma": semantics.fma,
     "fmax": semantics.maximum, "fmin": semantics.minimum, "fmod": np.fmod, "frexp": math.frexp, "hypot": math.hypot,
     "ilogb": floats.ilogb, "ldexp": floats.scale, "lgamma": math.lgamma, "llrint": np.rint,
-    "llround": floats.round_half_away, "log": float32.log, "log10": np.log10, "log1p": float32.log1p, "log2": np.log2,
-    "logb": floats.logb, "modf": floats.modf, "nearbyint": np.rint, "nextafter": np.nextafter,
+    "llround": floats.round_half_away, "log": float32.log, "log10": float32.log10, "log1p": float32.log1p,
+    "log2": float32.log2, "logb": floats.logb, "modf": floats.modf, "nearbyint": np.rint, "nextafter": np.nextafter,
     "normcdf": floats.normcdf, "normcdfinv": floats.normcdfinv, "pow": math.pow, "powi": semantics.power,
     "rcbrt": floats.rcbrt, "remainder": floats.remainder, "remquo": floats.remquo, "rint": np.rint,
     "round": floats.round_half_away, "rsqrt": floats.rsqrt, "saturate": floats.saturate, "scalbn": floats.scale,
-    "sin": math.sin, "sincos": floats.sincos, "sincospi": floats.sincospi, "sinh": math.sinh, "sinpi": floats.sinpi,
-    "sqrt": math.sqrt, "tan": math.tan, "tanh": math.tanh, "tgamma": math.gamma, "trunc": np.trunc,
+    "sin": sines.sin, "sincos": floats.sincos, "sincospi": floats.sincospi, "sinh": float32.sinh, "sinpi": floats.sinpi,
+    "sqrt": math.sqrt, "tan": sines.tan, "tanh": float32.tanh, "tgamma": math.gamma, "trunc": np.trunc,
 }  # fmt: skip
 """The functions of floats, which libdevice has twice: under this name and, for float32, with an ``f`` at its end."""
 

@@ -17,7 +17,7 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 
-from workbench.executors.cpu import float32, floats
+from workbench.executors.cpu import float32, floats, sines
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 
@@ -98,17 +98,7 @@ def _math_power(base, exponent):
 
 
 cbrt = floats.of_floats(floats.cbrt)
-
-
-@intrinsic
-def fma(typing_context, a, b, c):
-    """``a * b + c``, rounded once."""
-    kind = floats.float_of(a, b, c)
-
-    def generate(context, builder, signature, arguments):
-        return builder.fma(*(context.cast(builder, v, t, kind) for v, t in zip(arguments, signature.args, strict=True)))
-
-    return kind(a, b, c), generate
+fma = floats.fma
 
 
 def unsigned_of(kind: types.Type) -> types.Type:
@@ -170,8 +160,19 @@ MEANINGS = {
     math.fmod: floats.fmod,
     math.modf: floats.modf,
     math.exp: float32.exp,
+    math.exp2: float32.exp2,
+    math.expm1: float32.expm1,
     math.log: float32.log,
     math.log1p: float32.log1p,
+    math.log2: float32.log2,
+    math.log10: float32.log10,
+    math.tanh: float32.tanh,
+    math.sinh: float32.sinh,
+    math.cosh: float32.cosh,
+    math.erf: float32.erf,
+    math.sin: sines.sin,
+    math.cos: sines.cos,
+    math.tan: sines.tan,
     math.pow: math_power,
     math.nextafter: floats.nextafter,
     math.remainder: floats.remainder,

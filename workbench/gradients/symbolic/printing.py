@@ -65,7 +65,7 @@ def source(name: str, read: Formula, value: sp.Expr, dtype: str) -> str:
     used = sorted(value.free_symbols & set(read.constants), key=lambda s: s.name)
     if used:
         lines = (f"{s.name} = {printer.constant(float(read.constants[s]))}" for s in used)
-        helpers = "\n" + "\n".join(lines) + "\n" + ("\n" + helpers if helpers else "")
+        helpers = "\n" + "\n".join(lines) + "\n" + helpers
     own = f"\n\n@cuda.jit(device=True)\ndef {name}({arguments}):\n{body}\n"
     whole = helpers + own
     imports = "import math\n\n" if "math." in whole else ""

@@ -40,7 +40,7 @@ ALMOST_LINEAR = float32(2.0**-12)
 @cuda.jit(device=True, inline="always")
 def shifted_sine(u, quadrant):
     """sin(u + quadrant · π/2) for a float32 u and an integer quadrant."""
-    rest = float32(u)
+    rest, tail = float32(u), float32(0)
     if not math.isfinite(rest):
         rest -= rest
     elif abs(rest) > HALF_A_RIGHT_ANGLE:
@@ -61,32 +61,34 @@ def shifted_sine(u, quadrant):
         fraction = int64(angles << uint64(2)) >> 1
         large = float32(fraction)
         small = float32(fraction - int64(large))
-        rest = cuda.fma(large, RIGHT_ANGLE, cuda.fma(large, RIGHT_ANGLE_REST, small * RIGHT_ANGLE))
+        fine = cuda.fma(large, RIGHT_ANGLE_REST, small * RIGHT_ANGLE)
+        rest = cuda.fma(large, RIGHT_ANGLE, fine)
+        tail = cuda.fma(large, RIGHT_ANGLE, -rest) + fine  # what rounding took from the rest
     square = rest * rest
     if quadrant & 1:
         series = cuda.fma(square, cuda.fma(square, cuda.fma(square, C10, C8), C6), C4)
-        value = cuda.fma(square, cuda.fma(square, series, C2), float32(1))
+        value = float32(1) + cuda.fma(square, cuda.fma(square, series, C2), -rest * tail)
     else:
         series = cuda.fma(square, cuda.fma(square, cuda.fma(square, S9, S7), S5), S3)
-        value = cuda.fma(rest * square, series, rest)
+        value = rest + cuda.fma(rest * square, series, tail)
     return -value if quadrant & 2 else value
 
 
 @cuda.jit(device=True, inline="always")
 def sine(u):
-    """sin u in float32, wrong by at most 1.5 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
+    """sin u in float32, wrong by at most 1.2 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
     value = shifted_sine(u, 0)
     return value if abs(u) > ALMOST_LINEAR else float32(u)
 
 
 @cuda.jit(device=True, inline="always")
 def cosine(u):
-    """cos u in float32, wrong by at most 1.5 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
+    """cos u in float32, wrong by at most 1.2 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
     return shifted_sine(u, 1)
 
 
 @cuda.jit(device=True, inline="always")
 def tangent(u):
-    """tan u in float32, wrong by at most 3.3 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
+    """tan u in float32, wrong by at most 3 ulp. ``u`` is a float32 in radians; of a float64, the nearest float32."""
     value = shifted_sine(u, 0) / shifted_sine(u, 1)
     return value if abs(u) > ALMOST_LINEAR else float32(u)

@@ -53,10 +53,10 @@ _from_bits = _bit_cast(types.float32, types.int32)
 
 @_compiled
 def reduced(x):
-    """n and r of x = n ln 2 + r, n also as the low bits of a float32."""
+    """n, which the low bits of an int32 are, and r of x = n ln 2 + r."""
     rounded = x * LOG2_E + ROUND
     n = rounded - ROUND
-    return _bits_of(rounded), n, (x - n * LN2_HIGH) - n * LN2_LOW
+    return _bits_of(rounded), (x - n * LN2_HIGH) - n * LN2_LOW
 
 
 @_compiled
@@ -90,17 +90,17 @@ def within(x, low, high):
 @_compiled
 def exp_float32(x):
     """e to the x, of a float32."""
-    # Beyond these the result is 0 or infinity all the same. At the lower one a factor of two powers is 0: a product
-    # that underflows would take a processor a hundred times as long.
-    bits, _, r = reduced(within(x, f32(-175.3), f32(89.0)))
-    return times_power_of_two(exp_less_one(r) + f32(1.0), bits)
+    # Beyond these the result is 0 or infinity all the same. At the lower one a factor below is 0: a product that
+    # underflows would take a processor a hundred times as long.
+    n, r = reduced(within(x, f32(-175.3), f32(89.0)))
+    return times_power_of_two(exp_less_one(r) + f32(1.0), n)
 
 
 @_compiled
 def half_exp_float32(x):
     """Half of e to the x, which is finite where e to the x just is not."""
-    bits, _, r = reduced(within(x, f32(-175.3), f32(90.0)))
-    return times_power_of_two(exp_less_one(r) + f32(1.0), np.int32(bits - 1))
+    n, r = reduced(within(x, f32(-175.3), f32(90.0)))
+    return times_power_of_two(exp_less_one(r) + f32(1.0), np.int32(n - 1))
 
 
 @_compiled
@@ -115,8 +115,8 @@ def exp2_float32(x):
 @_compiled
 def expm1_float32(x):
     """e to the x, less 1, of a float32: 2 · (h · (exp r - 1) + h - ½), where h is half of 2ⁿ."""
-    bits, _, r = reduced(within(x, f32(-30.0), f32(89.0)))
-    half = times_power_of_two(f32(0.5), bits)
+    n, r = reduced(within(x, f32(-30.0), f32(89.0)))
+    half = times_power_of_two(f32(0.5), n)
     result = f32(2.0) * (half * exp_less_one(r) + (half - f32(0.5)))
     return x if abs(x) < TINY else result
 

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import cuda, njit, types
 
 from workbench.executors.cpu import float32
+from workbench.executors.cpu.compile import compile_kernel
 
 RANDOM = np.random.default_rng(0)
 N = 200_000
@@ -86,3 +87,36 @@ def test_powers_are_exact():
     np.testing.assert_array_equal(mapped(float32.log2_float32)((2.0**powers).astype(np.float32)), powers)
     tens = np.arange(-10.0, 11)
     np.testing.assert_array_equal(mapped(float32.log10_float32)((10.0**tens).astype(np.float32)), tens)
+
+
+@cuda.jit(device=True)
+def soft_sign(u):
+    return math.tanh(u)
+
+
+@cuda.jit(device=True)
+def twice(u):
+    return soft_sign(u) + soft_sign(u)
+
+
+@cuda.jit
+def through_device_functions(x, out):
+    i = cuda.grid(1)
+    if i < x.size:
+        out[i] = twice(x[i])
+
+
+@cuda.jit
+def square(x, out):
+    i = cuda.grid(1)
+    if i < x.size:
+        out[i] = x[i] * x[i]
+
+
+@pytest.mark.parametrize(("kernel", "wide"), [(through_device_functions, True), (square, False)])
+def test_what_computes_much_has_wide_vectors(monkeypatch, kernel, wide):
+    """Also where a device function of a device function does."""
+    monkeypatch.setenv("WORKBENCH_CACHE", "")  # of what is loaded from there Numba has no code to show
+    run = compile_kernel(kernel, (256, 1, 1), (types.float32[::1],) * 2).run
+    (code,) = run.inspect_llvm().values()
+    assert ('"prefer-vector-width"="512"' in code) == wide

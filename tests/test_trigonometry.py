@@ -73,7 +73,7 @@ def test_the_words_are_two_over_pi():
     with mpmath.workprec(400):
         digits = int(mpmath.floor(mpmath.ldexp(2 / mpmath.pi, 32 * 7)))
     words = [digits >> 32 * k & 0xFFFFFFFF for k in reversed(range(7))]
-    assert TWO_OVER_PI.tolist() == [0] * 5 + words
+    assert TWO_OVER_PI.tolist() == [0, *words]
 
 
 @NAMED

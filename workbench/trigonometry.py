@@ -19,9 +19,9 @@ from numba import cuda, float32, int64, uint64
 from numba.cuda.libdevice import float_as_int
 
 TWO_OVER_PI = np.array(
-    [0, 0, 0, 0, 0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB], np.uint64
+    [0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB], np.uint64
 )
-"""2/π, 32 binary digits a word: those before the point are zero, and 160 of them serve the smallest arguments."""
+"""2/π, 32 binary digits a word, of which the first stands before the point."""
 
 HALF_A_RIGHT_ANGLE = float32(math.pi / 4)
 RIGHT_ANGLE = float32(math.pi / 2 * 2.0**-63)
@@ -46,7 +46,7 @@ def shifted_sine(u, quadrant):
     elif abs(rest) > HALF_A_RIGHT_ANGLE:
         bits = float_as_int(rest)
         whole = uint64(bits & 0x7FFFFF | 0x800000)
-        first = (bits >> 23 & 255) + 8
+        first = (bits >> 23 & 255) - 120  # the digits before it make multiples of four right angles
         word, shift, half, one = uint64(first >> 5), uint64(first & 31), uint64(32), uint64(1)
         a, b = TWO_OVER_PI[word], TWO_OVER_PI[word + one]
         c, d = TWO_OVER_PI[word + one + one], TWO_OVER_PI[word + one + one + one]

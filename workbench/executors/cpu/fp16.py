@@ -158,9 +158,10 @@ def _in_float32(function: Any) -> Any:
 
 
 IN_FLOAT32 = {
-    "ceil": np.ceil, "cos": sines.cos, "exp": float32.exp, "exp10": floats.exp10, "exp2": np.exp2, "floor": np.floor,
-    "log": float32.log, "log10": math.log10, "log2": np.log2, "rcp": floats.reciprocal, "rint": np.rint,
-    "sin": sines.sin, "sqrt": math.sqrt, "tanh": math.tanh, "tanh_approx": math.tanh, "trunc": np.trunc,
+    "ceil": np.ceil, "cos": sines.cos, "exp": float32.exp, "exp10": floats.exp10, "exp2": float32.exp2,
+    "floor": np.floor, "log": float32.log, "log10": float32.log10, "log2": float32.log2, "rcp": floats.reciprocal,
+    "rint": np.rint,
+    "sin": sines.sin, "sqrt": math.sqrt, "tanh": float32.tanh, "tanh_approx": float32.tanh, "trunc": np.trunc,
 }  # fmt: skip
 
 FUNCTIONS |= {f"h{n}": _in_float32(f) for n, f in IN_FLOAT32.items()}

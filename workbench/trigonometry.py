@@ -6,8 +6,8 @@ be that large.
 An argument u is some number of right angles, u · 2/π. Its integer part, modulo 4, is the quadrant; what is left over
 is at most half a right angle either way, where a few terms of Taylor's series suffice. The product is taken in integers
 with as many bits of 2/π as it needs, so that it is as good at 1e38 as at 1 (M. Payne and R. Hanek, Radian reduction for
-trigonometric functions, SIGNUM Newsletter 18, 1983). Where a product and a sum are to be one operation it says so, so
-that every processor and every compiler finds the same bits.
+trigonometric functions, SIGNUM Newsletter 18, 1983). Where a product and a sum are to be one operation it says so,
+which leaves a compiler no choice of bits.
 """
 
 from __future__ import annotations
